@@ -1,0 +1,3 @@
+//! Measurements of Strata against floors and peers.
+
+fn main() {}

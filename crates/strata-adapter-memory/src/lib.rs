@@ -1,0 +1,1 @@
+//! A store in memory for Strata: sharded, indexed, bounded if asked.

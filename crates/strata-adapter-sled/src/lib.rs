@@ -1,0 +1,1 @@
+//! A store on disk for Strata: sled with atomic guarded commits, indexes and stated durability.

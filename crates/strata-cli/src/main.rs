@@ -1,0 +1,3 @@
+//! The `strata` command: a tour of the library and an operator's tools.
+
+fn main() {}

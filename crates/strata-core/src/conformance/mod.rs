@@ -1,0 +1,1 @@
+//! The conformance suite: what every store and wrapper has to do, as public async functions over `&dyn Store`.

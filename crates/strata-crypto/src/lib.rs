@@ -1,0 +1,1 @@
+//! Sealing for Strata: AES-256-GCM envelopes, keysets, nonces, key sources.

@@ -1,0 +1,1 @@
+//! Session managers over any Strata handle.

@@ -1,0 +1,1 @@
+//! Expiry policies, a clock that survives jumps, and the sweeper of Strata.

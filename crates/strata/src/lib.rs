@@ -1,0 +1,1 @@
+//! Session state for Rust programs, kept safe wherever they run.
