@@ -8,6 +8,7 @@
 
 mod batch;
 mod bounds;
+mod codec;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
@@ -23,6 +24,7 @@ mod time;
 
 pub use batch::{Batch, Before, Committed, Durability, Effect, Guard, Keep, Op, Ops, Outcome, Write};
 pub use bounds::{BoxFuture, MaybeSend, MaybeSync};
+pub use codec::{Codec, Shape, Value};
 pub use error::{Error, ErrorKind, Result};
 pub use expiry::Expiry;
 pub use key::{Key, KeyPrefix, Tag, Tags};
