@@ -8,12 +8,19 @@
 
 mod batch;
 mod bounds;
+mod change;
 mod codec;
+mod collection;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod envelope;
 mod error;
 mod expiry;
+mod handle;
+mod journal;
 mod key;
+mod lifetime;
+mod pattern;
 mod random;
 mod record;
 mod reference;
@@ -24,10 +31,19 @@ mod time;
 
 pub use batch::{Batch, Before, Committed, Durability, Effect, Guard, Keep, Op, Ops, Outcome, Write};
 pub use bounds::{BoxFuture, MaybeSend, MaybeSync};
+pub use change::{Bus, Change, ChangeKind, Event, Hub, Origin, Subscription};
 pub use codec::{Codec, Shape, Value};
+pub use collection::Collection;
 pub use error::{Error, ErrorKind, Result};
 pub use expiry::Expiry;
+pub use handle::{
+    Body, Entries, Export, Exported, Handle, HandleBuilder, Imported, Info, Keys, Needs, Purged, Resealed, Saving, Selection,
+    Set, Staged, Touch, Ttl, View, Writes,
+};
+pub use journal::Journal;
 pub use key::{Key, KeyPrefix, Tag, Tags};
+pub use lifetime::Lifetime;
+pub use pattern::Pattern;
 pub use random::{NoRandom, Random};
 pub use record::{Payload, Record, Version};
 pub use reference::ReferenceStore;

@@ -1,0 +1,91 @@
+//! Expiry of one record: `ttl`, `expire`, `persist`, `touch`.
+
+use std::time::Duration;
+
+use super::Handle;
+use super::pipe::Scratch;
+use crate::batch::{Batch, Durability, Guard, Keep, Op, Write};
+use crate::envelope::Header;
+use crate::error::{ErrorKind, Result};
+use crate::lifetime::Lifetime;
+
+/// How long a record still lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ttl {
+    /// It is not there.
+    Missing,
+    /// It never dies.
+    Never,
+    /// This long, unless activity moves it.
+    Left(Duration),
+}
+
+impl Handle {
+    /// How long the record under `name` still lives, its sealed cap taken into account. No activity.
+    pub async fn ttl(&self, name: &str) -> Result<Ttl> {
+        let now = self.pipe.now();
+        Ok(match self.info(name).await? {
+            None => Ttl::Missing,
+            Some(info) => info.expiry.remaining(now).map_or(Ttl::Never, Ttl::Left),
+        })
+    }
+
+    /// Gives a living record another life, counted from now, in place of its expiry. Says whether one was there. A real
+    /// change: it gets a version and is announced. When the cap changes, the value is sealed anew under it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] as [`Lifetime::starting`] says; [`ErrorKind::Conflict`] after many lost races.
+    pub async fn expire(&self, name: &str, life: Lifetime) -> Result<bool> {
+        let key = self.key(name)?;
+        loop {
+            let now = self.pipe.now();
+            let expiry = life.starting(now)?;
+            let Some(record) = self.pipe.live(&key, now).await? else { return Ok(false) };
+            let (write, guard) = {
+                let header = Header::read(&key, record.payload.as_bytes())?;
+                if header.effective(record.expiry).is_dead(now) {
+                    return Ok(false);
+                }
+                if header.not_after == expiry.not_after() {
+                    (Write::Expire(expiry), Guard::Version(record.version))
+                } else {
+                    let mut scratch = Scratch::take();
+                    let Some(opened) = self.pipe.open(&key, &record, now, &mut scratch)? else {
+                        return Ok(false);
+                    };
+                    let draft = self.pipe.draft_encoded(header.codec, header.shape, opened.body)?;
+                    let payload = self.pipe.seal(None, &key, draft, expiry.not_after())?;
+                    let put = Write::Put { payload, expiry: Keep::Set(expiry), tags: Keep::Keep };
+                    (put, Guard::Version(record.version))
+                }
+            };
+            let op = Op { key: key.clone(), guard, write };
+            match self.pipe.commit(Batch::one(now, self.pipe.durability, op)).await {
+                Ok(_) => return Ok(true),
+                Err(error) if error.kind() == ErrorKind::Gone => return Ok(false),
+                // Somebody else's change succeeded; look again.
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Drops the expiry of a living record: it never dies. Says whether one was there.
+    pub async fn persist(&self, name: &str) -> Result<bool> {
+        self.expire(name, Lifetime::FOREVER).await
+    }
+
+    /// Records activity now, whatever the touch interval: the deadline of a record with an idle time moves, never past its
+    /// cap. Says whether it is alive. Unlike the slide of a read, a failure is reported.
+    pub async fn touch(&self, name: &str) -> Result<bool> {
+        let key = self.key(name)?;
+        let now = self.pipe.now();
+        let Some(info) = self.info(name).await? else { return Ok(false) };
+        if let Some(target) = info.expiry.slide_due(now, Duration::ZERO) {
+            let durability = Durability::Relaxed.min(self.pipe.capabilities.durability);
+            let op = Op { key, guard: Guard::Any, write: Write::Slide(target) };
+            self.pipe.commit(Batch::one(now, durability, op)).await?;
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,202 @@
+//! Reading: `get`, `peek`, `view`, `contains`, `info`.
+
+use super::Handle;
+use super::pipe::{Opened, Scratch};
+use crate::codec::{Codec, Shape, Value};
+use crate::envelope::Header;
+use crate::error::{Error, ErrorKind, Result};
+use crate::expiry::Expiry;
+use crate::key::{Key, Tags};
+use crate::record::{Record, Version};
+use crate::seal::KeyId;
+use crate::time::Timestamp;
+
+/// What is known of a record without its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// Its version.
+    pub version: Version,
+    /// When this life of it began.
+    pub created: Timestamp,
+    /// When it last changed.
+    pub updated: Timestamp,
+    /// When it dies, the sealed cap taken into account.
+    pub expiry: Expiry,
+    /// Its tags.
+    pub tags: Tags,
+    /// The bytes it takes in the store, sealed.
+    pub size: usize,
+    /// How it is encoded.
+    pub codec: Codec,
+    /// The key it is sealed under, if it is.
+    pub sealed_under: Option<KeyId>,
+}
+
+/// An opened value before it is decoded, borrowed for the length of a closure.
+#[derive(Clone, Copy)]
+pub struct View<'v> {
+    pub(super) body: &'v [u8],
+    pub(super) codec: Codec,
+    pub(super) shape: Shape,
+    pub(super) version: Version,
+}
+
+impl<'v> View<'v> {
+    /// The encoded bytes.
+    pub fn bytes(&self) -> &'v [u8] {
+        self.body
+    }
+
+    /// How they are encoded.
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// The version of the record.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Decodes into a type that may borrow, such as one with `&str` fields in place of `String`. Its shape is worked out
+    /// anew at each call, which costs about as much as the decoding; [`View::bytes`] costs nothing.
+    pub fn decode<U: serde::Deserialize<'v>>(&self) -> Result<U> {
+        let expected = self.codec.shape_of_borrowed::<U>()?;
+        check_shape(self.shape, expected, std::any::type_name::<U>())?;
+        self.codec.decode_borrowed(self.body)
+    }
+}
+
+impl std::fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("View")
+            .field("codec", &self.codec)
+            .field("bytes", &self.body.len())
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    /// The value under `name`, if it lives. Reading a value stored with an idle time counts as activity: its deadline moves
+    /// when that gains at least the touch interval, and a failure to write that down does not fail the read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`] for a value of another shape, [`ErrorKind::Corrupt`], [`ErrorKind::MissingKey`],
+    /// [`ErrorKind::Downgrade`], and what the store reports.
+    pub async fn get<T: Value>(&self, name: &str) -> Result<Option<T>> {
+        Ok(self.get_versioned(name).await?.map(|(value, _)| value))
+    }
+
+    /// The value and its version, as [`Handle::get`].
+    pub async fn get_versioned<T: Value>(&self, name: &str) -> Result<Option<(T, Version)>> {
+        let key = self.key(name)?;
+        let now = self.pipe.now();
+        let Some(record) = self.pipe.live(&key, now).await? else { return Ok(None) };
+        let (value, slide) = {
+            let mut scratch = Scratch::take();
+            let Some(opened) = self.pipe.open(&key, &record, now, &mut scratch)? else { return Ok(None) };
+            (decode(&opened)?, self.pipe.slide_due(&opened.header, record.expiry, now))
+        };
+        if let Some(target) = slide {
+            self.pipe.slide(key, now, target).await;
+        }
+        Ok(Some((value, record.version)))
+    }
+
+    /// The value under `name` without counting as activity.
+    pub async fn peek<T: Value>(&self, name: &str) -> Result<Option<T>> {
+        let key = self.key(name)?;
+        let now = self.pipe.now();
+        match self.pipe.live(&key, now).await? {
+            Some(record) => Ok(self.read(&key, &record, now)?),
+            None => Ok(None),
+        }
+    }
+
+    /// Looks at the opened value without decoding it into an owned one: several times cheaper than [`Handle::get`] for
+    /// records of many small parts. Counts as activity, as `get` does.
+    pub async fn view<R>(&self, name: &str, look: impl FnOnce(View<'_>) -> R) -> Result<Option<R>> {
+        let key = self.key(name)?;
+        let now = self.pipe.now();
+        let Some(record) = self.pipe.live(&key, now).await? else { return Ok(None) };
+        let (seen, slide) = {
+            let mut scratch = Scratch::take();
+            let Some(opened) = self.pipe.open(&key, &record, now, &mut scratch)? else { return Ok(None) };
+            let Header { codec, shape, .. } = opened.header;
+            let seen = look(View { body: opened.body, codec, shape, version: record.version });
+            (seen, self.pipe.slide_due(&opened.header, record.expiry, now))
+        };
+        if let Some(target) = slide {
+            self.pipe.slide(key, now, target).await;
+        }
+        Ok(Some(seen))
+    }
+
+    /// Whether a living value is there. Does not open it and is no activity.
+    pub async fn contains(&self, name: &str) -> Result<bool> {
+        Ok(self.info(name).await?.is_some())
+    }
+
+    /// What is known of a living record without opening it. No activity.
+    pub async fn info(&self, name: &str) -> Result<Option<Info>> {
+        let key = self.key(name)?;
+        let now = self.pipe.now();
+        match self.pipe.live(&key, now).await? {
+            Some(record) => self.describe(&key, &record, now),
+            None => Ok(None),
+        }
+    }
+
+    /// What is known of `record`, or `None` if its sealed cap has passed.
+    pub(super) fn describe(&self, key: &Key, record: &Record, now: Timestamp) -> Result<Option<Info>> {
+        let envelope = record.payload.as_bytes();
+        let header = Header::read(key, envelope)?;
+        let expiry = header.effective(record.expiry);
+        let sealed_under = match (&self.pipe.seal, header.sealed) {
+            (Some(seal), true) => Some(seal.sealed_under(envelope, Header::LEN)?),
+            _ => None,
+        };
+        Ok((!expiry.is_dead(now)).then(|| Info {
+            version: record.version,
+            created: record.created,
+            updated: record.updated,
+            expiry,
+            tags: record.tags.clone(),
+            size: envelope.len(),
+            codec: header.codec,
+            sealed_under,
+        }))
+    }
+
+    /// Opens and decodes a living record; `None` if its sealed cap has passed.
+    pub(super) fn read<T: Value>(&self, key: &Key, record: &Record, now: Timestamp) -> Result<Option<T>> {
+        let mut scratch = Scratch::take();
+        self.pipe.open(key, record, now, &mut scratch)?.map(|opened| decode(&opened)).transpose()
+    }
+}
+
+/// Decodes an opened value, refusing another shape.
+#[inline]
+pub(super) fn decode<T: Value>(opened: &Opened<'_>) -> Result<T> {
+    let Header { codec, shape, .. } = opened.header;
+    check_shape(shape, codec.shape_of::<T>()?, std::any::type_name::<T>())?;
+    codec.decode(opened.body)
+}
+
+#[inline]
+fn check_shape(found: Shape, expected: Shape, name: &str) -> Result<()> {
+    if found == expected { Ok(()) } else { Err(mismatch(name)) }
+}
+
+#[cold]
+fn mismatch(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Mismatch,
+        "open value",
+        format!(
+            "the value was stored as a type of another shape than `{name}`; read it as the type it was stored as, \
+             and store types that change over time with `Codec::Json`"
+        ),
+    )
+}

@@ -1,0 +1,467 @@
+//! Walks over many records: [`Selection`] (filters combined with AND), its streams [`Keys`] and [`Entries`], its counts, and
+//! `clear`.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::Stream;
+
+use super::pipe::Pipe;
+use super::{Handle, Info};
+use crate::batch::{Batch, Before, Guard, Op, Ops, Write};
+use crate::bounds::BoxFuture;
+use crate::codec::Value;
+use crate::error::{ErrorKind, Result};
+use crate::key::{Key, KeyPrefix, Tag};
+use crate::pattern::Pattern;
+use crate::record::Record;
+use crate::scan::{Cursor, Page, Scan, Select};
+use crate::store::Atomicity;
+use crate::time::Timestamp;
+
+/// How many records a walk asks the store for at a time.
+const PAGE: usize = 256;
+/// How many removals go into one commit.
+const BATCH: usize = 128;
+
+/// Some of a namespace's records: all of them, narrowed by each filter named. Living ones only, unless
+/// [`Selection::expired`] asks for dead ones.
+///
+/// The store answers a tag, a deadline or a prefix by its index, whichever was named first in that order; the other filters
+/// are applied to what the index gives.
+#[must_use = "a selection does nothing until it is walked, counted or cleared"]
+#[derive(Clone)]
+pub struct Selection<'h> {
+    handle: &'h Handle,
+    filter: Result<Filter, Reason>,
+}
+
+/// Why a selection cannot be made; kept until it is used, and cloneable.
+type Reason = std::sync::Arc<crate::error::Error>;
+
+#[derive(Clone)]
+struct Filter {
+    prefix: KeyPrefix,
+    pattern: Option<Pattern>,
+    tags: Vec<Tag>,
+    older_than: Option<Duration>,
+    expiring: Option<Duration>,
+    expired: bool,
+}
+
+impl Handle {
+    /// Every living record of this namespace, to be narrowed.
+    pub fn select(&self) -> Selection<'_> {
+        let filter = KeyPrefix::new(&self.prefix).map(|prefix| Filter {
+            prefix,
+            pattern: None,
+            tags: Vec::new(),
+            older_than: None,
+            expiring: None,
+            expired: false,
+        });
+        Selection { handle: self, filter: filter.map_err(Reason::new) }
+    }
+
+    /// The names of living records that match `glob`, in order.
+    pub fn keys(&self, glob: &str) -> Keys<'_> {
+        self.select().glob(glob).keys()
+    }
+
+    /// Living records that match `glob`, in order, all read as one type. No activity.
+    pub fn entries<T: Value>(&self, glob: &str) -> Entries<'_, T> {
+        self.select().glob(glob).entries()
+    }
+
+    /// Removes every record of this namespace, and says how many living ones there were. Not one commit: others may write
+    /// meanwhile.
+    pub async fn clear(&self) -> Result<u64> {
+        self.select().clear().await
+    }
+
+    /// Living records that would die within `window` without activity.
+    pub fn expiring(&self, window: Duration) -> Selection<'_> {
+        self.select().expiring(window)
+    }
+}
+
+impl<'h> Selection<'h> {
+    /// Names that begin with `prefix`.
+    pub fn prefix(self, prefix: &str) -> Self {
+        let whole = format!("{}{prefix}", self.handle.prefix);
+        self.narrow(|filter| {
+            filter.prefix = KeyPrefix::new(&whole)?;
+            Ok(())
+        })
+    }
+
+    /// Names that match `glob`. Costs what its literal prefix selects.
+    pub fn glob(self, glob: &str) -> Self {
+        let pattern = self.handle.pattern(glob);
+        self.narrow(|filter| {
+            filter.pattern = Some(pattern?);
+            Ok(())
+        })
+    }
+
+    /// Records that carry `tag`; named twice, records that carry both.
+    pub fn tag(self, tag: &str) -> Self {
+        self.narrow(|filter| {
+            filter.tags.push(Tag::new(tag)?);
+            Ok(())
+        })
+    }
+
+    /// Records whose value, tags or expiry last changed at least `age` ago.
+    pub fn older_than(self, age: Duration) -> Self {
+        self.narrow(|filter| {
+            filter.older_than = Some(age);
+            Ok(())
+        })
+    }
+
+    /// Living records that would die within `window` without activity.
+    pub fn expiring(self, window: Duration) -> Self {
+        self.narrow(|filter| {
+            filter.expiring = Some(window);
+            Ok(())
+        })
+    }
+
+    /// Dead records that nobody has removed yet, in place of living ones. They can be counted and cleared, never read.
+    pub fn expired(self) -> Self {
+        self.narrow(|filter| {
+            filter.expired = true;
+            Ok(())
+        })
+    }
+
+    fn narrow(mut self, change: impl FnOnce(&mut Filter) -> Result<()>) -> Self {
+        if let Ok(filter) = &mut self.filter
+            && let Err(error) = change(filter)
+        {
+            self.filter = Err(Reason::new(error));
+        }
+        self
+    }
+
+    /// The names, without the namespace.
+    pub fn keys(self) -> Keys<'h> {
+        Keys(self.walk())
+    }
+
+    /// Names and values, all read as one type. No activity. A record that cannot be read yields its error; the walk goes on.
+    pub fn entries<T: Value>(self) -> Entries<'h, T> {
+        Entries { walk: self.walk(), value: PhantomData }
+    }
+
+    /// How many there are. Walks the selection.
+    pub async fn count(self) -> Result<u64> {
+        let mut walk = self.walk();
+        let mut count = 0;
+        while let Some(found) = walk.next().await {
+            found?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// How many bytes they take in the store, sealed, without what the store adds. Walks the selection.
+    pub async fn size(self) -> Result<u64> {
+        let mut walk = self.walk();
+        let mut bytes = 0;
+        while let Some(found) = walk.next().await {
+            bytes += found?.1.payload.len() as u64;
+        }
+        Ok(bytes)
+    }
+
+    /// Names and what is known of each record, values unopened.
+    pub async fn infos(self, limit: usize) -> Result<Vec<(String, Info)>> {
+        let handle = self.handle;
+        let mut walk = self.walk();
+        let mut infos = Vec::new();
+        while infos.len() < limit
+            && let Some(found) = walk.next().await
+        {
+            let (key, record) = found?;
+            if let Some(info) = handle.describe(&key, &record, walk.now)? {
+                infos.push((handle.local(&key).to_owned(), info));
+            }
+        }
+        Ok(infos)
+    }
+
+    /// Removes them and says how many. Each is removed only as it was found: one that somebody changes meanwhile stays.
+    /// Not one commit.
+    pub async fn clear(self) -> Result<u64> {
+        let handle = self.handle;
+        let mut walk = self.walk();
+        let mut removed = 0;
+        loop {
+            let mut doomed = Vec::with_capacity(BATCH);
+            while doomed.len() < BATCH
+                && let Some(found) = walk.next().await
+            {
+                let (key, record) = found?;
+                let guard =
+                    if record.is_dead(walk.now) { Guard::Absent } else { Guard::Version(record.version) };
+                doomed.push((key, guard));
+            }
+            if doomed.is_empty() {
+                return Ok(removed);
+            }
+            removed += remove_all(&handle.pipe, doomed, walk.now).await? as u64;
+        }
+    }
+
+    pub(super) fn handle(&self) -> &'h Handle {
+        self.handle
+    }
+
+    pub(super) fn walk(self) -> Walk<'h> {
+        let now = self.handle.pipe.now();
+        let (filter, failed) = match self.filter {
+            Ok(filter) => (Some(filter), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        Walk {
+            handle: self.handle,
+            now,
+            filter,
+            failed,
+            buffer: VecDeque::new(),
+            pending: None,
+            cursor: None,
+            over: false,
+        }
+    }
+}
+
+impl Filter {
+    fn select(&self, now: Timestamp) -> Select {
+        if let Some(tag) = self.tags.first() {
+            return Select::Tag(tag.clone());
+        }
+        if self.expired {
+            return Select::Due(now);
+        }
+        if let Some(window) = self.expiring {
+            return Select::Due(now.saturating_add(window));
+        }
+        let glob = self.pattern.as_ref().map(Pattern::literal_prefix);
+        Select::Prefix(match glob {
+            Some(literal) if literal.as_str().len() > self.prefix.as_str().len() => literal.clone(),
+            _ => self.prefix.clone(),
+        })
+    }
+
+    fn admits(&self, key: &Key, record: &Record, now: Timestamp) -> bool {
+        let due =
+            |window| record.expiry.deadline().is_some_and(|deadline| deadline <= now.saturating_add(window));
+        !key.is_system()
+            && record.is_dead(now) == self.expired
+            && self.prefix.matches(key)
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(key))
+            && self.tags.iter().all(|tag| record.tags.contains(tag))
+            && self.older_than.is_none_or(|age| {
+                record.updated <= now.saturating_sub(age) && now.since(record.updated) >= age
+            })
+            && self.expiring.is_none_or(due)
+    }
+}
+
+/// Removes each record under its guard, in commits of up to 128 where the store can, and returns how many were removed. A
+/// record whose guard no longer holds is left.
+pub(super) async fn remove_all(pipe: &Pipe, doomed: Vec<(Key, Guard)>, now: Timestamp) -> Result<usize> {
+    let together = pipe.capabilities.atomicity == Atomicity::Batch;
+    let size = if together { BATCH.min(pipe.capabilities.max_batch) } else { 1 };
+    let mut removed = 0;
+    for chunk in doomed.chunks(size.max(1)) {
+        removed += match remove_together(pipe, chunk, now).await {
+            Err(error) if is_lost(&error) => remove_singly(pipe, chunk, now).await?,
+            done => done?,
+        };
+    }
+    Ok(removed)
+}
+
+async fn remove_singly(pipe: &Pipe, chunk: &[(Key, Guard)], now: Timestamp) -> Result<usize> {
+    let mut removed = 0;
+    for doomed in chunk {
+        removed += match remove_together(pipe, std::slice::from_ref(doomed), now).await {
+            Err(error) if is_lost(&error) => 0,
+            done => done?,
+        };
+    }
+    Ok(removed)
+}
+
+async fn remove_together(pipe: &Pipe, chunk: &[(Key, Guard)], now: Timestamp) -> Result<usize> {
+    let ops: Ops = chunk
+        .iter()
+        .map(|(key, guard)| Op { key: key.clone(), guard: *guard, write: Write::Remove })
+        .collect();
+    let committed = pipe.commit(Batch { now, durability: pipe.durability, ops }).await?;
+    Ok(committed.outcomes.iter().take(chunk.len()).filter(|outcome| outcome.before != Before::Absent).count())
+}
+
+fn is_lost(error: &crate::error::Error) -> bool {
+    matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Gone)
+}
+
+/// A walk over selected records, page by page.
+pub(super) struct Walk<'h> {
+    handle: &'h Handle,
+    now: Timestamp,
+    filter: Option<Filter>,
+    failed: Option<Reason>,
+    buffer: VecDeque<(Key, Record)>,
+    pending: Option<BoxFuture<'h, Result<Page>>>,
+    cursor: Option<Cursor>,
+    over: bool,
+}
+
+impl Walk<'_> {
+    pub(super) async fn next(&mut self) -> Option<Result<(Key, Record)>> {
+        std::future::poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(Key, Record)>>> {
+        if let Some(reason) = self.failed.take() {
+            self.over = true;
+            let copy = crate::error::Error::new(reason.kind(), reason.operation(), reason.message());
+            return Poll::Ready(Some(Err(copy)));
+        }
+        let Some(filter) = &self.filter else { return Poll::Ready(None) };
+        loop {
+            while let Some((key, record)) = self.buffer.pop_front() {
+                if filter.admits(&key, &record, self.now) {
+                    return Poll::Ready(Some(Ok((key, record))));
+                }
+            }
+            let pending = match &mut self.pending {
+                Some(pending) => pending,
+                None if self.over => return Poll::Ready(None),
+                None => {
+                    let scan =
+                        Scan { select: filter.select(self.now), after: self.cursor.take(), limit: PAGE };
+                    self.pending.insert(self.handle.pipe.engine().scan(scan))
+                }
+            };
+            let page = ready!(pending.as_mut().poll(context));
+            self.pending = None;
+            match page {
+                Ok(page) => {
+                    self.over = page.next.is_none();
+                    self.cursor = page.next;
+                    self.buffer = page.entries.into();
+                }
+                Err(error) => {
+                    self.over = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+        }
+    }
+}
+
+/// Names of records, as a stream. A key present throughout the walk is seen exactly once.
+#[must_use = "streams do nothing unless polled"]
+pub struct Keys<'h>(Walk<'h>);
+
+impl Keys<'_> {
+    /// The next name.
+    pub async fn next(&mut self) -> Option<Result<String>> {
+        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    /// All that are left.
+    pub async fn collect(mut self) -> Result<Vec<String>> {
+        let mut names = Vec::new();
+        while let Some(name) = self.next().await {
+            names.push(name?);
+        }
+        Ok(names)
+    }
+}
+
+impl Stream for Keys<'_> {
+    type Item = Result<String>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let found = ready!(self.0.poll(context));
+        Poll::Ready(found.map(|found| found.map(|(key, _)| self.0.handle.local(&key).to_owned())))
+    }
+}
+
+impl fmt::Debug for Keys<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
+    }
+}
+
+/// Names and values of records, as a stream.
+#[must_use = "streams do nothing unless polled"]
+pub struct Entries<'h, T> {
+    walk: Walk<'h>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T: Value> Entries<'_, T> {
+    /// The next record.
+    pub async fn next(&mut self) -> Option<Result<(String, T)>> {
+        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    /// All that are left, up to the first error.
+    pub async fn collect(mut self) -> Result<Vec<(String, T)>> {
+        let mut entries = Vec::new();
+        while let Some(entry) = self.next().await {
+            entries.push(entry?);
+        }
+        Ok(entries)
+    }
+}
+
+impl<T: Value> Stream for Entries<'_, T> {
+    type Item = Result<(String, T)>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            let Some(found) = ready!(self.walk.poll(context)) else { return Poll::Ready(None) };
+            let (key, record) = match found {
+                Ok(found) => found,
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            };
+            // Selected dead records and those past their sealed cap have no value to give.
+            if record.is_dead(self.walk.now) {
+                continue;
+            }
+            match self.walk.handle.read(&key, &record, self.walk.now) {
+                Ok(None) => {}
+                Ok(Some(value)) => {
+                    let name = self.walk.handle.local(&key).to_owned();
+                    return Poll::Ready(Some(Ok((name, value))));
+                }
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Entries<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entries").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Selection<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Selection").field("prefix", &self.handle.prefix).finish_non_exhaustive()
+    }
+}

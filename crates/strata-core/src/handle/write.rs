@@ -1,0 +1,281 @@
+//! Writing one value: [`Set`], a builder that is awaited, and `remove`.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::Handle;
+use super::pipe::{Draft, News};
+use crate::batch::{Batch, Before, Committed, Durability, Guard, Keep, Op, Write};
+use crate::bounds::BoxFuture;
+use crate::codec::{Codec, Value};
+use crate::error::Result;
+use crate::expiry::Expiry;
+use crate::key::{Key, Tag, Tags};
+use crate::lifetime::Lifetime;
+use crate::record::Version;
+use crate::time::Timestamp;
+
+/// A value on its way into the store: encoded already, sealed and committed when awaited. What is not mentioned stays as
+/// it is in the living record: its expiry, its tags. Resolves to the new [`Version`].
+///
+/// Bad input given to any of its methods is reported when it is awaited, before anything is written.
+#[must_use = "nothing is written until this is awaited"]
+pub struct Set<'h> {
+    pub(super) handle: &'h Handle,
+    pub(super) parts: Result<Parts>,
+}
+
+/// What a [`Set`] has gathered.
+pub(super) struct Parts {
+    key: Key,
+    draft: Draft,
+    guard: Guard,
+    life: Option<Lifetime>,
+    tags: Keep<Vec<Tag>>,
+    durability: Durability,
+}
+
+impl Handle {
+    /// Stores `value` under `name`, whether or not something is there: a documented upsert. The value is encoded now; the
+    /// rest happens when the returned builder is awaited.
+    ///
+    /// When it resolves, the value is as durable as the handle's [`Durability`] says.
+    pub fn set<'h, T: Value>(&'h self, name: &str, value: &T) -> Set<'h> {
+        self.set_as(Codec::default(), name, value)
+    }
+
+    /// Stores `value` encoded by `codec`, as [`Handle::set`]. Reading finds the codec by itself.
+    pub fn set_as<'h, T: Value>(&'h self, codec: Codec, name: &str, value: &T) -> Set<'h> {
+        let parts = self.key(name).and_then(|key| {
+            let shape = codec.shape_of::<T>()?;
+            Ok(Parts {
+                key,
+                draft: self.pipe.draft(codec, shape, value)?,
+                guard: Guard::Any,
+                life: None,
+                tags: Keep::Keep,
+                durability: self.pipe.durability,
+            })
+        });
+        Set { handle: self, parts }
+    }
+
+    /// Removes what is under `name`, and says whether a living value was there.
+    pub async fn remove(&self, name: &str) -> Result<bool> {
+        self.remove_guarded(name, Guard::Any).await
+    }
+
+    /// Removes what is under `name` if it is alive in this version; [`Conflict`](crate::ErrorKind::Conflict) or
+    /// [`Gone`](crate::ErrorKind::Gone) if not.
+    pub async fn remove_if(&self, name: &str, version: Version) -> Result<()> {
+        self.remove_guarded(name, Guard::Version(version)).await.map(drop)
+    }
+
+    async fn remove_guarded(&self, name: &str, guard: Guard) -> Result<bool> {
+        let op = Op { key: self.key(name)?, guard, write: Write::Remove };
+        let committed = self.pipe.commit(Batch::one(self.pipe.now(), self.pipe.durability, op)).await?;
+        Ok(committed.outcomes.iter().any(|outcome| matches!(outcome.before, Before::Live(_))))
+    }
+}
+
+impl<'h> Set<'h> {
+    /// Dies this long after it is stored, whatever happens.
+    pub fn ttl(self, ttl: Duration) -> Self {
+        self.life(|life| life.with_ttl(ttl))
+    }
+
+    /// Dies at this instant; together with an idle time, at the latest then.
+    pub fn expires_at(self, instant: Timestamp) -> Self {
+        self.life(|life| life.with_until(instant))
+    }
+
+    /// Dies this long after the last activity.
+    pub fn idle(self, idle: Duration) -> Self {
+        self.life(|life| life.with_idle(idle))
+    }
+
+    /// Dies this long after it is stored at the latest; no activity passes it, and it is sealed into the value.
+    pub fn at_most(self, cap: Duration) -> Self {
+        self.life(|life| life.at_most(cap))
+    }
+
+    /// Lives as `life` says, in place of anything said before.
+    pub fn lifetime(self, life: Lifetime) -> Self {
+        self.life(|_| life)
+    }
+
+    /// Never dies: drops the expiry a living record has. Without a word about expiry it stays.
+    pub fn forever(self) -> Self {
+        self.lifetime(Lifetime::FOREVER)
+    }
+
+    /// Adds a tag. Naming one replaces all that a living record has; naming none keeps them.
+    pub fn tag(mut self, tag: &str) -> Self {
+        self.change(|parts| {
+            let tag = Tag::new(tag)?;
+            match &mut parts.tags {
+                Keep::Set(tags) => tags.push(tag),
+                keep @ Keep::Keep => *keep = Keep::Set(vec![tag]),
+            }
+            Ok(())
+        });
+        self
+    }
+
+    /// Drops all tags a living record has.
+    pub fn untagged(mut self) -> Self {
+        self.change(|parts| {
+            parts.tags = Keep::Set(Vec::new());
+            Ok(())
+        });
+        self
+    }
+
+    /// Only if nothing living is there; [`Conflict`](crate::ErrorKind::Conflict) if it is.
+    pub fn if_absent(self) -> Self {
+        self.guard(Guard::Absent)
+    }
+
+    /// Only if something living is there; [`Gone`](crate::ErrorKind::Gone) if not.
+    pub fn if_present(self) -> Self {
+        self.guard(Guard::Present)
+    }
+
+    /// Only if it lives in exactly this version; [`Conflict`](crate::ErrorKind::Conflict) or
+    /// [`Gone`](crate::ErrorKind::Gone) if not.
+    pub fn if_version(self, version: Version) -> Self {
+        self.guard(Guard::Version(version))
+    }
+
+    /// With this durability in place of the handle's.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.change(|parts| {
+            parts.durability = durability;
+            Ok(())
+        });
+        self
+    }
+
+    fn guard(mut self, guard: Guard) -> Self {
+        self.change(|parts| {
+            parts.guard = guard;
+            Ok(())
+        });
+        self
+    }
+
+    fn life(mut self, change: impl FnOnce(Lifetime) -> Lifetime) -> Self {
+        self.change(|parts| {
+            parts.life = Some(change(parts.life.unwrap_or_default()));
+            Ok(())
+        });
+        self
+    }
+
+    #[inline]
+    fn change(&mut self, change: impl FnOnce(&mut Parts) -> Result<()>) {
+        if let Ok(parts) = &mut self.parts
+            && let Err(error) = change(parts)
+        {
+            self.parts = Err(error);
+        }
+    }
+
+    /// Stamps and seals: the operation and the durability it wants.
+    pub(super) fn into_op(self, now: Timestamp) -> Result<(Op, Durability)> {
+        let Parts { key, draft, guard, life, tags, durability } = self.parts?;
+        let expiry = life.map(|life| life.starting(now)).transpose()?;
+        let payload =
+            self.handle.pipe.seal(None, &key, draft, expiry.and_then(|expiry| expiry.not_after()))?;
+        let tags = match tags {
+            Keep::Set(tags) => Keep::Set(Tags::new(tags)?),
+            Keep::Keep => Keep::Keep,
+        };
+        let expiry = expiry.map_or(Keep::Keep, |expiry: Expiry| Keep::Set(expiry));
+        Ok((Op { key, guard, write: Write::Put { payload, expiry, tags } }, durability))
+    }
+}
+
+impl fmt::Debug for Set<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.parts.as_ref().map(|parts| &parts.key);
+        f.debug_struct("Set").field("key", &key).finish_non_exhaustive()
+    }
+}
+
+impl<'h> IntoFuture for Set<'h> {
+    type Output = Result<Version>;
+    type IntoFuture = Saving<'h>;
+
+    fn into_future(self) -> Saving<'h> {
+        Saving(Step::Start(self))
+    }
+}
+
+/// A [`Set`] being awaited. Written by hand so that a save is one boxed future, the store's.
+#[must_use = "futures do nothing unless polled"]
+pub struct Saving<'h>(Step<'h>);
+
+// The large variant is the one every save starts in; boxing it would be an allocation for each.
+#[allow(clippy::large_enum_variant)]
+enum Step<'h> {
+    Start(Set<'h>),
+    Committing { handle: &'h Handle, key: Key, commit: BoxFuture<'h, Result<Committed>> },
+    Done,
+}
+
+impl Future for Saving<'_> {
+    type Output = Result<Version>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            match &mut self.0 {
+                Step::Committing { commit, .. } => {
+                    let committed = std::task::ready!(commit.as_mut().poll(context));
+                    let Step::Committing { handle, key, .. } = std::mem::replace(&mut self.0, Step::Done)
+                    else {
+                        unreachable!("matched above")
+                    };
+                    return Poll::Ready(committed.map(|committed| {
+                        // A put leaves an outcome with a version; journal entries follow it.
+                        let outcome = committed.outcomes[0];
+                        handle.pipe.announce(key, News::Put, outcome);
+                        outcome.after.expect("a put has a version")
+                    }));
+                }
+                Step::Start(_) => {
+                    let Step::Start(set) = std::mem::replace(&mut self.0, Step::Done) else {
+                        unreachable!("matched above")
+                    };
+                    let handle = set.handle;
+                    match start(set) {
+                        Ok((key, commit)) => self.0 = Step::Committing { handle, key, commit },
+                        Err(error) => return Poll::Ready(Err(error)),
+                    }
+                }
+                Step::Done => panic!("a save was polled after it had completed"),
+            }
+        }
+    }
+}
+
+/// Seals and hands the batch to the store.
+fn start(set: Set<'_>) -> Result<(Key, BoxFuture<'_, Result<Committed>>)> {
+    let pipe = &set.handle.pipe;
+    let now = pipe.now();
+    let (op, durability) = set.into_op(now)?;
+    let key = op.key.clone();
+    let mut batch = Batch::one(now, durability, op);
+    if let Some(journal) = &pipe.journal {
+        journal.record(&mut batch)?;
+    }
+    Ok((key, pipe.engine().commit(batch)))
+}
+
+impl fmt::Debug for Saving<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Saving").finish_non_exhaustive()
+    }
+}

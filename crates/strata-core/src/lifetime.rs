@@ -1,0 +1,162 @@
+//! How long something should live, as the caller says it: [`Lifetime`]. It becomes an [`Expiry`] when it starts.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::expiry::Expiry;
+use crate::time::Timestamp;
+
+/// A life in relative terms. Which parts are set decides what it means:
+///
+/// | set | the record dies |
+/// |---|---|
+/// | nothing | never |
+/// | `ttl` | that long after it started |
+/// | `until` | at that instant |
+/// | `idle` | that long after the last activity |
+/// | `idle` and `at_most`, `idle` and `until` | after idleness, at the cap at the latest |
+/// | `at_most` alone | at the cap |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifetime {
+    ttl: Option<Duration>,
+    until: Option<Timestamp>,
+    idle: Option<Duration>,
+    at_most: Option<Duration>,
+}
+
+impl Lifetime {
+    /// Without end.
+    pub const FOREVER: Self = Self { ttl: None, until: None, idle: None, at_most: None };
+
+    /// Fixed: ends `ttl` after it started.
+    pub const fn ttl(ttl: Duration) -> Self {
+        Self { ttl: Some(ttl), ..Self::FOREVER }
+    }
+
+    /// Fixed: ends at an instant.
+    pub const fn until(instant: Timestamp) -> Self {
+        Self { until: Some(instant), ..Self::FOREVER }
+    }
+
+    /// Sliding: ends `idle` after the last activity.
+    pub const fn idle(idle: Duration) -> Self {
+        Self { idle: Some(idle), ..Self::FOREVER }
+    }
+
+    /// Adds a cap, counted from the start, that no activity passes.
+    #[must_use]
+    pub const fn at_most(mut self, cap: Duration) -> Self {
+        self.at_most = Some(cap);
+        self
+    }
+
+    /// Adds an idle time.
+    #[must_use]
+    pub const fn with_idle(mut self, idle: Duration) -> Self {
+        self.idle = Some(idle);
+        self
+    }
+
+    /// Adds a fixed time to live.
+    #[must_use]
+    pub const fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Adds an instant at which it ends at the latest.
+    #[must_use]
+    pub const fn with_until(mut self, instant: Timestamp) -> Self {
+        self.until = Some(instant);
+        self
+    }
+
+    /// The expiry of a life that starts at `now`. Zero and overflowing times, a deadline that has passed, and `ttl` together
+    /// with `idle` are [`ErrorKind::Invalid`]: a record is never immortal by mistake.
+    pub fn starting(&self, now: Timestamp) -> Result<Expiry> {
+        for (name, duration) in [("ttl", self.ttl), ("idle time", self.idle), ("cap", self.at_most)] {
+            if duration.is_some_and(|duration| duration.as_millis() == 0) {
+                return Err(invalid(format!(
+                    "the {name} is zero; give at least a millisecond, or remove the record"
+                )));
+            }
+        }
+        if self.ttl.is_some() && self.idle.is_some() {
+            return Err(invalid(
+                "a fixed ttl and an idle time exclude each other; use the idle time with a cap (`at_most`)"
+                    .to_owned(),
+            ));
+        }
+        if self.until.is_some_and(|instant| instant <= now) {
+            return Err(invalid(
+                "the deadline has passed; give a later one, or remove the record".to_owned(),
+            ));
+        }
+        let cap = match (self.at_most.map(|cap| now.after(cap)).transpose()?, self.until) {
+            (Some(cap), Some(until)) => Some(cap.min(until)),
+            (cap, until) => cap.or(until),
+        };
+        let expiry = match (self.ttl, self.idle) {
+            (Some(ttl), _) => Expiry::at(now.after(ttl)?),
+            (None, Some(idle)) => {
+                now.after(idle)?;
+                Expiry::idle(idle, now)
+            }
+            (None, None) => match (self.until, self.at_most) {
+                // A bare instant is a deadline, not a cap: it may be moved without resealing.
+                (Some(until), None) => return Ok(Expiry::at(until)),
+                _ => Expiry::NEVER,
+            },
+        };
+        Ok(cap.map_or(expiry, |cap| expiry.capped(cap)))
+    }
+}
+
+#[cold]
+fn invalid(message: String) -> Error {
+    Error::new(ErrorKind::Invalid, "set expiry", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn bad_lives_are_refused_with_the_way_out() {
+        let now = Timestamp::from_millis(1_000_000);
+        for (life, says) in [
+            (Lifetime::ttl(Duration::ZERO), "ttl is zero"),
+            (Lifetime::ttl(Duration::from_micros(900)), "at least a millisecond"),
+            (Lifetime::idle(Duration::ZERO), "idle time is zero"),
+            (Lifetime::idle(HOUR).at_most(Duration::ZERO), "cap is zero"),
+            (Lifetime::until(now), "deadline has passed"),
+            (Lifetime::until(Timestamp::EPOCH), "give a later one"),
+            (Lifetime::ttl(Duration::MAX), "past the year 9999"),
+            (Lifetime::idle(Duration::MAX), "past the year 9999"),
+            (Lifetime::ttl(HOUR).with_idle(HOUR), "exclude each other"),
+        ] {
+            let error = life.starting(now).expect_err(says);
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains(says), "{error}");
+        }
+    }
+
+    #[test]
+    fn each_combination_means_what_the_table_says() {
+        let now = Timestamp::from_millis(1_000_000);
+        let later = |hours: u32| now.saturating_add(HOUR * hours);
+        let start = |life: Lifetime| life.starting(now).expect("valid");
+        assert_eq!(start(Lifetime::FOREVER), Expiry::NEVER);
+        assert_eq!(start(Lifetime::ttl(HOUR)), Expiry::at(later(1)));
+        assert_eq!(start(Lifetime::until(later(2))), Expiry::at(later(2)));
+        assert_eq!(start(Lifetime::idle(HOUR).at_most(12 * HOUR)), Expiry::idle(HOUR, now).capped(later(12)));
+        assert_eq!(
+            start(Lifetime::idle(HOUR).with_until(later(3))),
+            Expiry::idle(HOUR, now).capped(later(3))
+        );
+        assert_eq!(start(Lifetime::FOREVER.at_most(HOUR)).not_after(), Some(later(1)));
+        assert_eq!(start(Lifetime::idle(2 * HOUR).at_most(HOUR)).deadline(), Some(later(1)));
+    }
+}
