@@ -1,1 +1,57 @@
-//! The conformance suite: what every store and wrapper has to do, as public async functions over `&dyn Store`.
+//! The conformance suite: what every store and wrapper has to do, as public functions over `&dyn Store`.
+//!
+//! Three lines run all of it, one `#[test]` per subject:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use strata_core::{ReferenceStore, Store};
+//!
+//! strata_core::conformance_suite!(|| -> Arc<dyn Store> { Arc::new(ReferenceStore::new()) });
+//! ```
+//!
+//! The expression makes a fresh, empty store each time it is called. A store that needs a runtime adds its [`Drive`] as
+//! the second argument. Each subject uses keys and tags that begin with `conformance:` and its own name, so several
+//! can share one store. What a store declares it cannot do is checked to be refused; it is not skipped silently.
+//!
+//! Beside the suite: [`Faulty`], a wrapper that fails the nth call, for tests of whatever stands on a store.
+
+mod atomicity;
+mod basics;
+mod drive;
+mod due;
+mod faulty;
+mod guards;
+mod limits;
+#[cfg(not(target_arch = "wasm32"))]
+mod model;
+mod paging;
+mod prefixes;
+#[cfg(not(target_arch = "wasm32"))]
+mod races;
+mod refusals;
+mod slides;
+mod space;
+#[cfg(not(target_arch = "wasm32"))]
+mod suite;
+mod tags;
+mod versions;
+
+pub use atomicity::{atomicity, cancellation};
+pub use basics::basics;
+pub use drive::{Drive, block_on, parked};
+pub use due::due;
+pub use faulty::{Fault, Faulty, every_call};
+pub use guards::guards;
+pub use limits::limits;
+#[cfg(not(target_arch = "wasm32"))]
+pub use model::{Model, model};
+pub use paging::paging;
+pub use prefixes::prefixes;
+#[cfg(not(target_arch = "wasm32"))]
+pub use races::{lost_updates, one_winner, paging_under_writers, slides_and_removals, torn_batches};
+pub use refusals::refusals;
+pub use slides::slides;
+#[cfg(not(target_arch = "wasm32"))]
+pub use suite::{SUBJECTS, Subject, all, check};
+pub use tags::tags;
+pub use versions::versions;
