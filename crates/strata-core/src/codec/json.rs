@@ -1,25 +1,137 @@
-//! JSON, bounded.
+//! The codec that describes itself: JSON, bounded in length and depth.
+//!
+//! JSON can't hold everything: `NaN` and the infinities are written as `null`, and so is `Some(None)`; they come back as
+//! `None`, or not at all. Map keys have to be text, numbers, booleans or unit variants. Use [`Codec::Bincode`](super::Codec) for such values.
+
+use std::io;
 
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
+use serde_json::ser::Formatter;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// The deepest nesting that the parser accepts.
+const MAX_DEPTH: u8 = 127;
+
+/// Appends at most `limit` bytes to `out`.
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, limit: usize) -> Result<()> {
-    let bytes = serde_json::to_vec(value)
-        .map_err(|_| Error::new(ErrorKind::Unsupported, "encode", "the value can't be encoded as JSON"))?;
-    if bytes.len() > limit {
-        return Err(Error::new(
-            ErrorKind::TooLarge,
-            "encode",
-            format!("the value takes over {limit} bytes; split it"),
-        ));
-    }
-    out.extend_from_slice(&bytes);
-    Ok(())
+    let limit = limit.min(super::Codec::MAX_LEN);
+    let tail = Tail { out, room: limit };
+    let mut serializer = serde_json::Serializer::with_formatter(tail, Nesting { left: MAX_DEPTH });
+    value.serialize(&mut serializer).map_err(|error| refused(&error, std::any::type_name::<T>(), limit))
 }
 
+/// Reads a value that takes up all of `bytes`, but for white space.
 pub(super) fn decode<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|_| {
-        Error::new(ErrorKind::Corrupt, "decode", "the stored value is damaged; restore it or remove it")
-    })
+    serde_json::from_slice(bytes).map_err(|error| damaged(&error, std::any::type_name::<T>()))
+}
+
+/// The error's own text is dropped: it may quote the value.
+#[cold]
+fn refused(error: &serde_json::Error, name: &str, limit: usize) -> Error {
+    let (kind, message) = match (error.classify(), error.io_error_kind()) {
+        (Category::Io, Some(io::ErrorKind::InvalidInput)) => (
+            ErrorKind::TooLarge,
+            format!("the value of `{name}` nests deeper than {MAX_DEPTH} levels; flatten it"),
+        ),
+        (Category::Io, _) => (
+            ErrorKind::TooLarge,
+            format!(
+                "the value of `{name}` takes more than {limit} bytes; split it, or keep the bulk elsewhere"
+            ),
+        ),
+        (Category::Syntax, _) => (
+            ErrorKind::Unsupported,
+            format!("`{name}` has a map whose keys JSON can't write; use `Codec::Bincode` for this type"),
+        ),
+        _ => (
+            ErrorKind::Invalid,
+            format!(
+                "the `Serialize` of `{name}` refused the value; its reason is not repeated, it may hold the value"
+            ),
+        ),
+    };
+    Error::new(kind, "encode", message)
+}
+
+#[cold]
+fn damaged(error: &serde_json::Error, name: &str) -> Error {
+    let (kind, why) = match error.classify() {
+        Category::Data => {
+            (ErrorKind::Mismatch, "it is JSON of another type; read it as the type it was stored as")
+        }
+        Category::Eof => (ErrorKind::Corrupt, "it ends early; restore the record or remove it"),
+        _ => (ErrorKind::Corrupt, "it is no JSON, or nests too deeply; restore the record or remove it"),
+    };
+    let (line, column) = (error.line(), error.column());
+    Error::new(kind, "decode", format!("the stored bytes are no `{name}` at {line}:{column}: {why}"))
+}
+
+/// Writes at the end of a vector.
+struct Tail<'a> {
+    out: &'a mut Vec<u8>,
+    room: usize,
+}
+
+impl io::Write for Tail<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Some(room) = self.room.checked_sub(bytes.len()) else {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        };
+        self.room = room;
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Compact JSON that refuses to nest deeper than can be read again.
+struct Nesting {
+    left: u8,
+}
+
+impl Nesting {
+    #[inline]
+    fn open<W: io::Write + ?Sized>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.left = self.left.checked_sub(1).ok_or(io::ErrorKind::InvalidInput)?;
+        writer.write_all(bracket)
+    }
+
+    #[inline]
+    fn close<W: io::Write + ?Sized>(&mut self, writer: &mut W, bracket: &[u8]) -> io::Result<()> {
+        self.left += 1;
+        writer.write_all(bracket)
+    }
+}
+
+impl Formatter for Nesting {
+    #[inline]
+    fn begin_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.open(writer, b"[")
+    }
+
+    #[inline]
+    fn end_array<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.close(writer, b"]")
+    }
+
+    #[inline]
+    fn begin_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.open(writer, b"{")
+    }
+
+    #[inline]
+    fn end_object<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.close(writer, b"}")
+    }
 }

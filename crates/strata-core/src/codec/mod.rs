@@ -1,6 +1,9 @@
 //! Values and bytes: [`Codec`], what it can store, [`Value`], and how a stored value is told from another type's, [`Shape`].
 
 mod bincode;
+mod bounded;
+mod checked;
+mod fault;
 mod json;
 mod shape;
 
@@ -9,6 +12,12 @@ use serde::{Deserialize, Serialize};
 
 pub use self::shape::Shape;
 use crate::error::{Error, ErrorKind, Result};
+
+/// The deepest nesting of structs, enums, sequences and maps that bincode values may have. Checked when writing and reading,
+/// so that a damaged record ends in an error and not at the end of the stack.
+const MAX_DEPTH: u8 = 128;
+/// How many elements of sequences and maps may take no bytes, such as those of a `Vec<()>`, in one bincode value.
+const MAX_HOLLOW: usize = 4096;
 
 /// A value that can be stored: anything serde writes and reads back owned.
 pub trait Value: Serialize + DeserializeOwned + 'static {}
@@ -27,6 +36,9 @@ pub enum Codec {
 }
 
 impl Codec {
+    /// The longest encoding of one value, in bytes: 16 MiB. Smaller limits are the caller's.
+    pub const MAX_LEN: usize = 16 << 20;
+
     /// The number that stands for this codec in an envelope.
     pub const fn id(self) -> u8 {
         match self {
