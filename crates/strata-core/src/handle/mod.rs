@@ -9,6 +9,8 @@ mod pipe;
 mod read;
 mod select;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod transfer;
 mod write;
 mod writes;
