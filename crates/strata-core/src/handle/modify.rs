@@ -35,12 +35,22 @@ impl Handle {
     /// [`ErrorKind::Gone`] when no living value is there, also when it ends meanwhile: a change never revives.
     /// [`ErrorKind::Conflict`] after 256 lost races.
     pub async fn modify<T: Value, R>(&self, name: &str, mut change: impl FnMut(&mut T) -> R) -> Result<R> {
+        self.try_modify(name, |value| Ok(change(value))).await
+    }
+
+    /// As [`Handle::modify`], with a closure that can refuse: its error is returned, nothing is written, and no activity is
+    /// counted. What has to hold of the value is thus judged again on every retry.
+    pub async fn try_modify<T: Value, R>(
+        &self,
+        name: &str,
+        mut change: impl FnMut(&mut T) -> Result<R>,
+    ) -> Result<R> {
         let key = self.key(name)?;
         for _ in 0..ATTEMPTS {
             let now = self.pipe.now();
             let record = self.pipe.live(&key, now).await?.ok_or_else(|| gone(&key))?;
             let mut found = self.draftable::<T>(&key, &record, now)?.ok_or_else(|| gone(&key))?;
-            let outcome = change(&mut found.value);
+            let outcome = change(&mut found.value)?;
             match self.replace(&key, &record, found, now).await {
                 Ok(_) => return Ok(outcome),
                 Err(error) if error.kind() == ErrorKind::Conflict => yield_now().await,

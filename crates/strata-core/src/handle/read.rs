@@ -1,4 +1,4 @@
-//! Reading: `get`, `peek`, `view`, `contains`, `info`.
+//! Reading: `get`, `examine`, `peek`, `view`, `contains`, `info`.
 
 use super::Handle;
 use super::pipe::{Opened, Scratch};
@@ -90,18 +90,29 @@ impl Handle {
 
     /// The value and its version, as [`Handle::get`].
     pub async fn get_versioned<T: Value>(&self, name: &str) -> Result<Option<(T, Version)>> {
+        self.examine(name, |value, version| Ok((value, version))).await
+    }
+
+    /// What `judge` makes of the value under `name`, if it lives. Counts as activity, as `get` does, only when `judge` accepts
+    /// it: whoever is refused, such as the bearer of a wrong secret, does not keep the record alive. The refusal is returned.
+    pub async fn examine<T: Value, R>(
+        &self,
+        name: &str,
+        judge: impl FnOnce(T, Version) -> Result<R>,
+    ) -> Result<Option<R>> {
         let key = self.key(name)?;
         let now = self.pipe.now();
         let Some(record) = self.pipe.live(&key, now).await? else { return Ok(None) };
-        let (value, slide) = {
+        let (judged, slide) = {
             let mut scratch = Scratch::take();
             let Some(opened) = self.pipe.open(&key, &record, now, &mut scratch)? else { return Ok(None) };
-            (decode(&opened)?, self.pipe.slide_due(&opened.header, record.expiry, now))
+            let judged = judge(decode(&opened)?, record.version)?;
+            (judged, self.pipe.slide_due(&opened.header, record.expiry, now))
         };
         if let Some(target) = slide {
             self.pipe.slide(key, now, target).await;
         }
-        Ok(Some((value, record.version)))
+        Ok(Some(judged))
     }
 
     /// The value under `name` without counting as activity.

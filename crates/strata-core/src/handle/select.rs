@@ -215,7 +215,7 @@ impl<'h> Selection<'h> {
             if doomed.is_empty() {
                 return Ok(removed);
             }
-            removed += remove_all(&handle.pipe, doomed, walk.now).await? as u64;
+            remove_all(&handle.pipe, doomed, walk.now, &mut removed).await?;
         }
     }
 
@@ -275,39 +275,43 @@ impl Filter {
     }
 }
 
-/// Removes each record under its guard, in commits of up to 128 where the store can, and returns how many were removed. A
-/// record whose guard no longer holds is left.
-pub(super) async fn remove_all(pipe: &Pipe, doomed: Vec<(Key, Guard)>, now: Timestamp) -> Result<usize> {
+/// Removes each record under its guard, in commits of up to 128 where the store can, and adds to `removed` how many were, also
+/// when it fails halfway. A record whose guard no longer holds is left.
+pub(super) async fn remove_all(
+    pipe: &Pipe,
+    doomed: Vec<(Key, Guard)>,
+    now: Timestamp,
+    removed: &mut u64,
+) -> Result<()> {
     let together = pipe.capabilities.atomicity == Atomicity::Batch;
     let size = if together { BATCH.min(pipe.capabilities.max_batch) } else { 1 };
-    let mut removed = 0;
     for chunk in doomed.chunks(size.max(1)) {
-        removed += match remove_together(pipe, chunk, now).await {
-            Err(error) if is_lost(&error) => remove_singly(pipe, chunk, now).await?,
-            done => done?,
-        };
+        match remove_together(pipe, chunk, now).await {
+            Err(error) if is_lost(&error) => remove_singly(pipe, chunk, now, removed).await?,
+            done => *removed += done?,
+        }
     }
-    Ok(removed)
+    Ok(())
 }
 
-async fn remove_singly(pipe: &Pipe, chunk: &[(Key, Guard)], now: Timestamp) -> Result<usize> {
-    let mut removed = 0;
+async fn remove_singly(pipe: &Pipe, chunk: &[(Key, Guard)], now: Timestamp, removed: &mut u64) -> Result<()> {
     for doomed in chunk {
-        removed += match remove_together(pipe, std::slice::from_ref(doomed), now).await {
-            Err(error) if is_lost(&error) => 0,
-            done => done?,
-        };
+        match remove_together(pipe, std::slice::from_ref(doomed), now).await {
+            Err(error) if is_lost(&error) => {}
+            done => *removed += done?,
+        }
     }
-    Ok(removed)
+    Ok(())
 }
 
-async fn remove_together(pipe: &Pipe, chunk: &[(Key, Guard)], now: Timestamp) -> Result<usize> {
+async fn remove_together(pipe: &Pipe, chunk: &[(Key, Guard)], now: Timestamp) -> Result<u64> {
     let ops: Ops = chunk
         .iter()
         .map(|(key, guard)| Op { key: key.clone(), guard: *guard, write: Write::Remove })
         .collect();
     let committed = pipe.commit(Batch { now, durability: pipe.durability, ops }).await?;
-    Ok(committed.outcomes.iter().take(chunk.len()).filter(|outcome| outcome.before != Before::Absent).count())
+    let removed = committed.outcomes.iter().take(chunk.len());
+    Ok(removed.filter(|outcome| outcome.before != Before::Absent).count() as u64)
 }
 
 fn is_lost(error: &crate::error::Error) -> bool {

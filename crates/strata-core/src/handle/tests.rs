@@ -551,6 +551,24 @@ async fn every_change_is_announced_once_and_each_expiry_by_one() {
     assert_eq!(kinds(&mut all), [a(Expired), a(Created), b(Expired), a(Removed)]);
 }
 
+#[tokio::test]
+async fn who_is_refused_neither_changes_nor_keeps_alive() {
+    let World { db, clock, .. } = world();
+    db.set("s", &1_u32).idle(MINUTE).await.expect("set");
+    clock.advance(40 * SECOND);
+    let refusal = || Error::new(ErrorKind::Gone, "examine", "wrong secret");
+    let read = db.examine("s", |_: u32, _| Err::<(), _>(refusal())).await;
+    assert_eq!(read.expect_err("refused").kind(), ErrorKind::Gone);
+    let change = db.try_modify("s", |value: &mut u32| {
+        *value = 2;
+        Err::<(), _>(refusal())
+    });
+    assert_eq!(change.await.expect_err("refused").kind(), ErrorKind::Gone);
+    assert_eq!(db.ttl("s").await.expect("ttl"), Ttl::Left(20 * SECOND));
+    assert_eq!(db.examine("s", |value: u32, _| Ok(value)).await.expect("examine"), Some(1));
+    assert_eq!(db.ttl("s").await.expect("ttl"), Ttl::Left(MINUTE));
+}
+
 #[derive(Debug, Default)]
 struct Tape(std::sync::Mutex<Vec<Change>>);
 
