@@ -39,6 +39,7 @@ pub struct Faulty<S = Arc<dyn Store>> {
     inner: S,
     plan: Mutex<Plan>,
     calls: AtomicU64,
+    failed: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,7 +55,7 @@ struct Plan {
 impl<S: Store> Faulty<S> {
     /// A wrapper that is not armed.
     pub fn new(inner: S) -> Self {
-        Self { inner, plan: Mutex::default(), calls: AtomicU64::new(0) }
+        Self { inner, plan: Mutex::default(), calls: AtomicU64::new(0), failed: AtomicU64::new(0) }
     }
 
     /// Lets the `nth` call from now fail, once: 1 is the next one, 0 disarms.
@@ -75,6 +76,11 @@ impl<S: Store> Faulty<S> {
     /// How many calls there were since the wrapper was made, failed ones included.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
+    }
+
+    /// How many of them were failed.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::SeqCst)
     }
 
     /// The store underneath, for looking at what really happened.
@@ -100,6 +106,7 @@ impl<S: Store> Faulty<S> {
         }
         plan.left = u64::from(plan.lasting);
         plan.fired += 1;
+        self.failed.fetch_add(1, Ordering::SeqCst);
         plan.fault
     }
 
@@ -154,6 +161,7 @@ impl<S: Store> fmt::Debug for Faulty<S> {
             .field("inner", &self.inner)
             .field("plan", &*self.plan())
             .field("calls", &self.calls())
+            .field("failed", &self.failed())
             .finish()
     }
 }
@@ -175,12 +183,11 @@ pub async fn every_call<S: Store>(
     mut operation: impl AsyncFnMut(u64),
 ) -> u64 {
     for nth in 1..=MANY_CALLS {
-        let before = faulty.calls();
+        let before = faulty.failed();
         faulty.arm(nth, fault);
         operation(nth).await;
-        let made = faulty.calls() - before;
         faulty.disarm();
-        if made < nth {
+        if faulty.failed() == before {
             return nth - 1;
         }
     }

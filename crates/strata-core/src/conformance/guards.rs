@@ -110,7 +110,7 @@ async fn prepare(space: &Space<'_>, key: &Key, state: State, labels: &[Tag; 3]) 
         State::LastMillisecond => Expiry::idle(Duration::from_millis(9_001), at(1)).capped(at(60)),
         State::Dead => Expiry::idle(Duration::from_secs(9), at(1)).capped(at(60)),
     };
-    let stale = space.write(at(0), key, put_with("first", Expiry::NEVER, Tags::none())).await;
+    let first = space.write(at(0), key, put_with("first", Expiry::NEVER, Tags::none())).await;
     let set = tags(&[&labels[0], &labels[1]]);
     let current = space.write(at(1), key, put_with("second", expiry, set)).await;
     if let State::Removed = state {
@@ -123,7 +123,7 @@ async fn prepare(space: &Space<'_>, key: &Key, state: State, labels: &[Tag; 3]) 
         !matches!(state, State::Removed),
         "the state {state:?} of `{key}` was not reached"
     );
-    Found { record, living, current, stale }
+    Found { record, living, current, stale: first }
 }
 
 /// Every kind of write, at its edges.

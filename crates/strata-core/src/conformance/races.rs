@@ -1,7 +1,7 @@
 //! Threads against one store: no update is lost, one of many wins, no batch is torn, nothing slides back to life, and
 //! walks hold while others write.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use crate::batch::{Before, Guard, Keep, Op, Outcome, Write};
@@ -25,6 +25,9 @@ const ROUNDS: usize = 40;
 /// Retries of one change; more mean that the store makes no progress.
 const MANY_TRIES: usize = 100_000;
 
+/// Looks at a [`Gate`] before a thread goes on alone.
+const LONG_ENOUGH: usize = 20_000;
+
 /// Writes `number` and keeps the rest.
 fn number(number: u64) -> Write {
     Write::Put { payload: Payload::from(number.to_le_bytes().to_vec()), expiry: Keep::Keep, tags: Keep::Keep }
@@ -35,11 +38,41 @@ fn number_of(record: &Record) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
+/// A place where threads wait for one another, so that races happen and are not just possible. Nobody waits for ever:
+/// a thread that failed comes no more.
+struct Gate {
+    arrived: AtomicUsize,
+    parties: usize,
+}
+
+impl Gate {
+    fn of(parties: usize) -> Self {
+        Self { arrived: AtomicUsize::new(0), parties }
+    }
+
+    /// Waits until everyone has arrived as often as this thread, or for long enough.
+    fn meet(&self) {
+        let place = self.arrived.fetch_add(1, Ordering::SeqCst);
+        let wanted = (place / self.parties + 1) * self.parties;
+        for _ in 0..LONG_ENOUGH {
+            if self.arrived.load(Ordering::SeqCst) >= wanted {
+                return;
+            }
+            thread::yield_now();
+        }
+    }
+}
+
 /// Runs `act` in [`THREADS`] threads at once; what each gave.
 fn together<T: Send>(act: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let start = Gate::of(THREADS);
     thread::scope(|scope| {
-        let act = &act;
-        let threads: Vec<_> = (0..THREADS).map(|number| scope.spawn(move || act(number))).collect();
+        let (act, start) = (&act, &start);
+        let run = move |number| {
+            start.meet();
+            act(number)
+        };
+        let threads: Vec<_> = (0..THREADS).map(|number| scope.spawn(move || run(number))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a thread of the race failed")).collect()
     })
 }
@@ -57,22 +90,26 @@ pub fn lost_updates(store: &dyn Store, drive: Drive) {
     let space = Space::new(store, "lost_updates");
     let key = space.key("counter");
     value(drive, space.write(at(0), &key, number(0)));
+    let read = Gate::of(THREADS);
     together(|_| {
         for _ in 0..CHANGES {
-            value(drive, increment(&space, &key));
+            let record = value(drive, space.found(&key));
+            read.meet();
+            value(drive, increment(&space, &key, record));
         }
     });
     let sum = number_of(&value(drive, space.found(&key)));
     assert_eq!(sum, (THREADS * CHANGES) as u64, "updates under version guards were lost");
 }
 
-async fn increment(space: &Space<'_>, key: &Key) {
+/// Adds one to what was read, or to what is there by now.
+async fn increment(space: &Space<'_>, key: &Key, mut record: Record) {
     for _ in 0..MANY_TRIES {
-        let record = space.found(key).await;
         let next = op(key, Guard::Version(record.version), number(number_of(&record) + 1));
         if made("an increment", space.commit(at(1), vec![next]).await).is_some() {
             return;
         }
+        record = space.found(key).await;
     }
     panic!("an increment met a conflict {MANY_TRIES} times: somebody has to win");
 }
@@ -112,60 +149,74 @@ fn removals(space: &Space<'_>, drive: Drive, key: &Key, version: Version) {
     assert_eq!(found, 1, "exactly one removal finds the record, or its end is announced twice: {outcomes:?}");
 }
 
-/// Transfers between two accounts while others look: nobody ever sees half of one.
+/// Transfers between pairs of three accounts while others look: nobody ever sees half of one, and no two transfers
+/// that overlap are both made of the same money.
 pub fn torn_batches(store: &dyn Store, drive: Drive) {
     let space = Space::new(store, "torn_batches");
     if !space.batches() {
         // That such a store refuses batches whole is checked among the refusals.
         return;
     }
-    let accounts = [space.key("a"), space.key("b")];
+    let accounts = ["a", "b", "c"].map(|name| space.key(name));
     let opening = accounts.iter().map(|key| any(key, number(500))).collect();
-    must("opening two accounts", value(drive, space.commit(at(0), opening)));
+    must("opening accounts", value(drive, space.commit(at(0), opening)));
+    // The first thread looks on, the others read their accounts at the same time before they write.
+    let read = Gate::of(THREADS - 1);
     together(|thread| {
         for round in 0..CHANGES {
-            let amount = (round * 7 + thread * 13) % 50;
             if thread == 0 {
                 value(drive, audit(&space, &accounts));
-            } else {
-                value(drive, transfer(&space, &accounts, amount as u64, (round + thread).is_multiple_of(2)));
+                continue;
             }
+            // Every pair in both directions, so that locks taken in the batch's order would wait in a circle.
+            let (from, by) = ((round + thread) % 3, 1 + (round / 3 + thread) % 2);
+            let pair = [&accounts[from], &accounts[(from + by) % 3]];
+            let seen = value(drive, both(&space, pair));
+            read.meet();
+            value(drive, transfer(&space, pair, seen, (round * 7 + thread * 13) as u64 % 50));
         }
     });
-    value(drive, audit(&space, &accounts));
+    assert!(value(drive, audit(&space, &accounts)), "an audit without competition meets a conflict");
 }
 
-/// Moves `amount`; the order of keys in the batch varies, so that locks taken in that order would wait in a circle.
-async fn transfer(space: &Space<'_>, accounts: &[Key; 2], amount: u64, turned: bool) {
-    let (from, to) = if turned { (&accounts[1], &accounts[0]) } else { (&accounts[0], &accounts[1]) };
+async fn both(space: &Space<'_>, [from, to]: [&Key; 2]) -> [Record; 2] {
+    [space.found(from).await, space.found(to).await]
+}
+
+/// Moves `amount` as far as it is there, beginning with what was seen.
+async fn transfer(space: &Space<'_>, pair: [&Key; 2], mut seen: [Record; 2], amount: u64) {
     for _ in 0..MANY_TRIES {
-        let (payer, payee) = (space.found(from).await, space.found(to).await);
-        let amount = amount.min(number_of(&payer));
+        let [source, target] = &seen;
+        let amount = amount.min(number_of(source));
         let ops = vec![
-            op(from, Guard::Version(payer.version), number(number_of(&payer) - amount)),
-            op(to, Guard::Version(payee.version), number(number_of(&payee) + amount)),
+            op(pair[0], Guard::Version(source.version), number(number_of(source) - amount)),
+            op(pair[1], Guard::Version(target.version), number(number_of(target) + amount)),
         ];
         if made("a transfer", space.commit(at(1), ops).await).is_some() {
             return;
         }
+        seen = both(space, pair).await;
     }
     panic!("a transfer met a conflict {MANY_TRIES} times: somebody has to win");
 }
 
-/// Reads both accounts and has the store confirm that both were read at one moment. Gives up after a while: the
-/// writers end, and the last audit has no competition.
-async fn audit(space: &Space<'_>, accounts: &[Key; 2]) {
+/// Reads all accounts and has the store confirm that they were read at one moment. Gives up after a while and says
+/// so: the writers end, and the last audit has no competition.
+async fn audit(space: &Space<'_>, accounts: &[Key; 3]) -> bool {
     for _ in 0..200 {
-        let records = [space.found(&accounts[0]).await, space.found(&accounts[1]).await];
-        let checks = accounts.iter().zip(&records);
-        let checks =
-            checks.map(|(key, record)| op(key, Guard::Version(record.version), Write::Check)).collect();
+        let mut checks = Vec::new();
+        let mut sum = 0;
+        for key in accounts {
+            let record = space.found(key).await;
+            sum += number_of(&record);
+            checks.push(op(key, Guard::Version(record.version), Write::Check));
+        }
         if made("an audit", space.commit(at(1), checks).await).is_some() {
-            let sum: u64 = records.iter().map(number_of).sum();
-            assert_eq!(sum, 1000, "half a batch was seen");
-            return;
+            assert_eq!(sum, 1500, "half a batch was seen, or one was made of what another had changed");
+            return true;
         }
     }
+    false
 }
 
 /// Slides in flight while the record is removed: what was removed stays removed, in every index.
