@@ -204,17 +204,21 @@ impl Batch {
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 "commit",
-                format!("{} operations in one batch, at most {} are allowed; split it", self.ops.len(), capabilities.max_batch),
+                format!(
+                    "{} operations in one batch, at most {} are allowed; split it",
+                    self.ops.len(),
+                    capabilities.max_batch
+                ),
             )
             .in_store(store));
         }
         let mut keys: Vec<&Key> = self.ops.iter().map(|op| &op.key).collect();
         keys.sort_unstable();
-        if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
+        if let Some([key, ..]) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Error::new(
                 ErrorKind::Invalid,
                 "commit",
-                format!("`{}` occurs twice in one batch; combine the two writes", pair[0]),
+                format!("`{key}` occurs twice in one batch; combine the two writes"),
             )
             .in_store(store));
         }

@@ -40,6 +40,7 @@ pub fn parked(future: BoxFuture<'_, ()>) {
 }
 
 /// What `future` gives, run by `drive`.
+#[cfg(not(target_arch = "wasm32"))]
 pub(super) fn value<T: Send>(drive: Drive, future: impl Future<Output = T> + Send) -> T {
     let mut value = None;
     drive(Box::pin(async { value = Some(future.await) }));

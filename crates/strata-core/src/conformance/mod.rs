@@ -13,7 +13,9 @@
 //! the second argument. Each subject uses keys and tags that begin with `conformance:` and its own name, so several
 //! can share one store. What a store declares it cannot do is checked to be refused; it is not skipped silently.
 //!
-//! Beside the suite: [`Faulty`], a wrapper that fails the nth call, for tests of whatever stands on a store.
+//! A dead record has to stay, in every index, until somebody removes or replaces it: a store removes nothing by itself.
+//!
+//! Beside the suite: [`Kept`] holds what a store stands on, such as a temporary folder; and [`Faulty`], a wrapper that fails the nth call, for tests of whatever stands on a store.
 
 mod atomicity;
 mod basics;
@@ -21,6 +23,7 @@ mod drive;
 mod due;
 mod faulty;
 mod guards;
+mod kept;
 mod limits;
 #[cfg(not(target_arch = "wasm32"))]
 mod model;
@@ -42,6 +45,7 @@ pub use drive::{Drive, block_on, parked};
 pub use due::due;
 pub use faulty::{Fault, Faulty, every_call};
 pub use guards::guards;
+pub use kept::Kept;
 pub use limits::limits;
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::{Model, model};

@@ -1,10 +1,11 @@
 //! Stores with one deliberate mistake each, and the subjects that have to catch it. A suite that cannot fail proves
 //! nothing.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use strata_core::conformance;
@@ -45,6 +46,8 @@ enum Mistake {
     ChecksThenActs,
     /// A version is the instant of the change.
     TakesVersionsFromTheClock,
+    /// A slide takes the record's entry out of the index of deadlines and puts none in.
+    LosesSlidDeadlines,
     /// A slide is a real change.
     CountsSlidesAsChanges,
     /// A level that is too high is refused after the write.
@@ -56,6 +59,8 @@ struct Broken {
     mistake: Mistake,
     /// Commits between judging and writing, for [`Mistake::ChecksThenActs`].
     between: AtomicUsize,
+    /// Keys of slides, for [`Mistake::LosesSlidDeadlines`].
+    slid: Mutex<HashSet<Key>>,
 }
 
 impl fmt::Debug for Broken {
@@ -90,6 +95,9 @@ impl Broken {
             ) => {
                 let (payload, tags) = (payload.clone(), Keep::Set(record.tags.clone()));
                 write = Write::Put { payload, expiry: Keep::Keep, tags };
+            }
+            (Mistake::LosesSlidDeadlines, Write::Slide(_), None) => {
+                self.slid.lock().expect("no holder panics").insert(key.clone());
             }
             (Mistake::CountsSlidesAsChanges, Write::Slide(target), None) => {
                 if let Some(mut expiry) = existing.as_ref().map(|record| record.expiry)
@@ -248,6 +256,10 @@ impl Store for Broken {
             (Mistake::IsDueLate, Select::Due(instant)) => {
                 entries.retain(|(_, record)| record.expiry.deadline() < Some(*instant));
             }
+            (Mistake::LosesSlidDeadlines, Select::Due(_)) => {
+                let slid = self.slid.lock().expect("no holder panics");
+                entries.retain(|(key, _)| !slid.contains(key));
+            }
             (Mistake::CutsPrefixesAtColons, Select::Prefix(prefix)) => {
                 let prefix = prefix.as_str();
                 entries.retain(|(key, _)| {
@@ -279,7 +291,12 @@ impl Store for Broken {
 /// Whether the subject called `name` fails on a store with the mistake.
 fn catches(name: &str, mistake: Mistake) -> bool {
     let make = || -> Arc<dyn Store> {
-        Arc::new(Broken { inner: ReferenceStore::new(), mistake, between: AtomicUsize::new(0) })
+        Arc::new(Broken {
+            inner: ReferenceStore::new(),
+            mistake,
+            between: AtomicUsize::new(0),
+            slid: Mutex::default(),
+        })
     };
     catch_unwind(AssertUnwindSafe(|| conformance::check(name, make, conformance::parked))).is_err()
 }
@@ -310,6 +327,7 @@ caught! {
     batches_torn_by_a_drop: TearsWhenDropped by "cancellation";
     checks_before_acts: ChecksThenActs by "lost_updates" "one_winner" "torn_batches";
     versions_of_a_clock: TakesVersionsFromTheClock by "versions" "model";
+    lost_deadlines: LosesSlidDeadlines by "guards" "slides" "due" "model";
     slides_that_count: CountsSlidesAsChanges by "guards" "slides" "versions" "model";
     writes_before_refusals: WritesBeforeItRefuses by "refusals";
 }

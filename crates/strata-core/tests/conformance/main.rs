@@ -34,14 +34,14 @@ mod reference {
 }
 
 mod faulty {
-    //! The fault injector while nothing is injected.
+    //! The fault injector while nothing is injected, over a store that is kept with its ground.
     use std::sync::Arc;
 
-    use strata_core::conformance::Faulty;
+    use strata_core::conformance::{Faulty, Kept};
     use strata_core::{ReferenceStore, Store};
 
     strata_core::conformance_suite!(|| -> Arc<dyn Store> {
-        let inner: Arc<dyn Store> = Arc::new(ReferenceStore::new());
+        let inner: Arc<dyn Store> = Arc::new(Kept::new(ReferenceStore::new(), "ground"));
         Arc::new(Faulty::new(inner))
     });
 }
