@@ -122,7 +122,8 @@ pub struct Committed {
 pub struct Outcome {
     /// The record as it was found.
     pub before: Before,
-    /// The version it has now, if a living record was left by a change; `None` after a removal or when nothing was done.
+    /// The version it has now if a write left a record, living or dead on arrival; `None` after a removal or when nothing
+    /// was done.
     pub after: Option<Version>,
 }
 

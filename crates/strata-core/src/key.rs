@@ -321,7 +321,8 @@ fn check_text(what: &str, text: &str) -> Result<()> {
     if text.is_empty() {
         return Err(invalid(format!("the {what} is empty; give it at least one character")));
     }
-    let plain = text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    // Without a way out of the loop it runs over many bytes at a time.
+    let plain = text.bytes().fold(true, |plain, byte| plain & (0x20..0x7f).contains(&byte));
     if !plain && let Some(position) = text.chars().position(char::is_control) {
         return Err(invalid(format!(
             "the {what} has a control character at position {position}; remove it, or escape it with `Key::escape`"

@@ -32,11 +32,11 @@ use crate::seal::Protection;
 ///
 /// # Wrappers
 /// There are no default bodies, and every wrapper denies `clippy::missing_trait_methods`: forgetting a method is a build
-/// error. `Display` prints the whole chain. Every store and wrapper runs [`conformance`](crate::conformance).
+/// error. `Display` prints the whole chain. Every store and wrapper runs the suite behind the feature `conformance`.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait Store: fmt::Debug + fmt::Display + MaybeSend + MaybeSync + 'static {
-    /// The record, dead or alive (a dead one may also be gone). The handle checks time.
+    /// The record, dead or alive. The handle checks time.
     async fn get(&self, key: &Key) -> Result<Option<Record>>;
 
     /// All of the batch, none of it, or [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) before anything is
