@@ -3,6 +3,7 @@
 
 mod broken;
 mod faults;
+mod handle;
 mod legal;
 
 mod reference {
