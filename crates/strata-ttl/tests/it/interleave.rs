@@ -1,0 +1,124 @@
+//! Every order in which a few tasks can reach the store: [`Stepped`], a store that pauses before each call, and
+//! [`every_schedule`], which polls the tasks by hand.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use async_trait::async_trait;
+use strata_core::{Batch, Capabilities, Committed, Key, Page, Record, Result, Scan, Store};
+
+/// A store that, once it is told to, gives way before each call, so that a schedule decides which task's call comes next.
+pub(crate) struct Stepped {
+    inner: Arc<dyn Store>,
+    pausing: AtomicBool,
+}
+
+impl Stepped {
+    pub(crate) fn over(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self { inner, pausing: AtomicBool::new(false) })
+    }
+
+    /// From now on calls give way first, or no longer do.
+    pub(crate) fn pause(&self, pausing: bool) {
+        self.pausing.store(pausing, Ordering::SeqCst);
+    }
+
+    async fn give_way(&self) {
+        let mut left = u32::from(self.pausing.load(Ordering::SeqCst));
+        std::future::poll_fn(|_| {
+            if left == 0 {
+                return Poll::Ready(());
+            }
+            left -= 1;
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Store for Stepped {
+    async fn get(&self, key: &Key) -> Result<Option<Record>> {
+        self.give_way().await;
+        self.inner.get(key).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Committed> {
+        self.give_way().await;
+        self.inner.commit(batch).await
+    }
+
+    async fn scan(&self, scan: Scan) -> Result<Page> {
+        self.give_way().await;
+        self.inner.scan(scan).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+}
+
+impl fmt::Debug for Stepped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stepped({:?})", self.inner)
+    }
+}
+
+impl fmt::Display for Stepped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stepped({})", self.inner)
+    }
+}
+
+/// A task of a schedule.
+pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One world: its store, the tasks that meet in it, and what has to hold when all of them are done.
+pub(crate) struct World {
+    pub(crate) store: Arc<Stepped>,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) check: Box<dyn FnOnce()>,
+}
+
+/// Builds the world anew for each order in which its tasks can be polled, runs it, and checks it. Says how many there were.
+pub(crate) fn every_schedule(mut world: impl FnMut() -> World) -> usize {
+    let mut choices: Vec<(usize, usize)> = Vec::new();
+    let mut count = 0;
+    loop {
+        run(world(), &mut choices);
+        count += 1;
+        assert!(count < 200_000, "too many schedules to try; let fewer tasks meet");
+        while choices.last().is_some_and(|(chosen, among)| chosen + 1 == *among) {
+            choices.pop();
+        }
+        match choices.last_mut() {
+            Some((chosen, _)) => *chosen += 1,
+            None => return count,
+        }
+    }
+}
+
+/// Follows `choices` as far as they go, the first runnable task after that, and writes down what was chosen among how many.
+fn run(world: World, choices: &mut Vec<(usize, usize)>) {
+    let World { store, mut tasks, check } = world;
+    let mut context = Context::from_waker(Waker::noop());
+    store.pause(true);
+    let mut step = 0;
+    while !tasks.is_empty() {
+        assert!(step < 1000, "a task never ends");
+        if step == choices.len() {
+            choices.push((0, tasks.len()));
+        }
+        let chosen = choices[step].0;
+        if tasks[chosen].as_mut().poll(&mut context).is_ready() {
+            drop(tasks.remove(chosen));
+        }
+        step += 1;
+    }
+    store.pause(false);
+    check();
+}
