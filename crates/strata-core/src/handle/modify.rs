@@ -35,16 +35,16 @@ impl Handle {
     /// [`ErrorKind::Gone`] when no living value is there, also when it ends meanwhile: a change never revives.
     /// [`ErrorKind::Conflict`] after 256 lost races.
     pub async fn modify<T: Value, R>(&self, name: &str, mut change: impl FnMut(&mut T) -> R) -> Result<R> {
-        self.try_modify(name, |value| Ok(change(value))).await
+        self.try_modify(name, |value| Ok::<_, Error>(change(value))).await
     }
 
     /// As [`Handle::modify`], with a closure that can refuse: its error is returned, nothing is written, and no activity is
     /// counted. What has to hold of the value is thus judged again on every retry.
-    pub async fn try_modify<T: Value, R>(
+    pub async fn try_modify<T: Value, R, E: From<Error>>(
         &self,
         name: &str,
-        mut change: impl FnMut(&mut T) -> Result<R>,
-    ) -> Result<R> {
+        mut change: impl FnMut(&mut T) -> Result<R, E>,
+    ) -> Result<R, E> {
         let key = self.key(name)?;
         for _ in 0..ATTEMPTS {
             let now = self.pipe.now();
@@ -54,10 +54,10 @@ impl Handle {
             match self.replace(&key, &record, found, now).await {
                 Ok(_) => return Ok(outcome),
                 Err(error) if error.kind() == ErrorKind::Conflict => yield_now().await,
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
-        Err(contended(&key))
+        Err(contended(&key).into())
     }
 
     /// Makes what `change` returns of what is there: from nothing it creates, `None` removes. Resolves to the version left, if

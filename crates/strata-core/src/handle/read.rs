@@ -90,16 +90,16 @@ impl Handle {
 
     /// The value and its version, as [`Handle::get`].
     pub async fn get_versioned<T: Value>(&self, name: &str) -> Result<Option<(T, Version)>> {
-        self.examine(name, |value, version| Ok((value, version))).await
+        self.examine(name, |value, version| Ok::<_, Error>((value, version))).await
     }
 
     /// What `judge` makes of the value under `name`, if it lives. Counts as activity, as `get` does, only when `judge` accepts
     /// it: whoever is refused, such as the bearer of a wrong secret, does not keep the record alive. The refusal is returned.
-    pub async fn examine<T: Value, R>(
+    pub async fn examine<T: Value, R, E: From<Error>>(
         &self,
         name: &str,
-        judge: impl FnOnce(T, Version) -> Result<R>,
-    ) -> Result<Option<R>> {
+        judge: impl FnOnce(T, Version) -> Result<R, E>,
+    ) -> Result<Option<R>, E> {
         let key = self.key(name)?;
         let now = self.pipe.now();
         let Some(record) = self.pipe.live(&key, now).await? else { return Ok(None) };

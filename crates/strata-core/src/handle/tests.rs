@@ -557,15 +557,15 @@ async fn who_is_refused_neither_changes_nor_keeps_alive() {
     db.set("s", &1_u32).idle(MINUTE).await.expect("set");
     clock.advance(40 * SECOND);
     let refusal = || Error::new(ErrorKind::Gone, "examine", "wrong secret");
-    let read = db.examine("s", |_: u32, _| Err::<(), _>(refusal())).await;
+    let read = db.examine("s", |_: u32, _| Err::<(), Error>(refusal())).await;
     assert_eq!(read.expect_err("refused").kind(), ErrorKind::Gone);
     let change = db.try_modify("s", |value: &mut u32| {
         *value = 2;
-        Err::<(), _>(refusal())
+        Err::<(), Error>(refusal())
     });
     assert_eq!(change.await.expect_err("refused").kind(), ErrorKind::Gone);
     assert_eq!(db.ttl("s").await.expect("ttl"), Ttl::Left(20 * SECOND));
-    assert_eq!(db.examine("s", |value: u32, _| Ok(value)).await.expect("examine"), Some(1));
+    assert_eq!(db.examine("s", |value: u32, _| Ok::<_, Error>(value)).await.expect("examine"), Some(1));
     assert_eq!(db.ttl("s").await.expect("ttl"), Ttl::Left(MINUTE));
 }
 
