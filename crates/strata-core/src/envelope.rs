@@ -24,12 +24,20 @@ pub(crate) struct Header {
 impl Header {
     /// The length of a header.
     pub(crate) const LEN: usize = 15;
+    /// Where the cap begins.
+    const CAP: usize = 7;
 
     /// Appends the header.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&[FORMAT, self.codec.id(), u8::from(self.sealed) * SEALED]);
         out.extend_from_slice(&self.shape.get().to_le_bytes());
         out.extend_from_slice(&self.not_after.map_or(u64::MAX, Timestamp::as_millis).to_le_bytes());
+    }
+
+    /// Writes the cap into an envelope whose header stands there already.
+    #[inline]
+    pub(crate) fn stamp(envelope: &mut [u8], cap: Timestamp) {
+        envelope[Self::CAP..Self::LEN].copy_from_slice(&cap.as_millis().to_le_bytes());
     }
 
     /// Parses the header of `envelope`.

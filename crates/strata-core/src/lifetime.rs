@@ -1,5 +1,6 @@
 //! How long something should live, as the caller says it: [`Lifetime`]. It becomes an [`Expiry`] when it starts.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -16,99 +17,141 @@ use crate::time::Timestamp;
 /// | `idle` | that long after the last activity |
 /// | `idle` and `at_most`, `idle` and `until` | after idleness, at the cap at the latest |
 /// | `at_most` alone | at the cap |
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
-    ttl: Option<Duration>,
-    until: Option<Timestamp>,
-    idle: Option<Duration>,
-    at_most: Option<Duration>,
+    ttl: Millis,
+    until: Millis,
+    idle: Millis,
+    at_most: Millis,
+}
+
+/// Milliseconds, or none. One word, for a lifetime travels with every save.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Millis(u64);
+
+impl Millis {
+    const NONE: Self = Self(u64::MAX);
+
+    /// Less than a millisecond counts as zero, which is refused; too long to count, as too long to add.
+    const fn of(duration: Duration) -> Self {
+        let millis = duration.as_millis();
+        let longest = (u64::MAX - 1) as u128;
+        // Cut to what fits just before.
+        #[allow(clippy::cast_possible_truncation)]
+        Self(if millis > longest { longest as u64 } else { millis as u64 })
+    }
+
+    fn get(self) -> Option<Duration> {
+        (self != Self::NONE).then(|| Duration::from_millis(self.0))
+    }
 }
 
 impl Lifetime {
     /// Without end.
-    pub const FOREVER: Self = Self { ttl: None, until: None, idle: None, at_most: None };
+    pub const FOREVER: Self =
+        Self { ttl: Millis::NONE, until: Millis::NONE, idle: Millis::NONE, at_most: Millis::NONE };
 
     /// Fixed: ends `ttl` after it started.
     pub const fn ttl(ttl: Duration) -> Self {
-        Self { ttl: Some(ttl), ..Self::FOREVER }
+        Self::FOREVER.with_ttl(ttl)
     }
 
     /// Fixed: ends at an instant.
     pub const fn until(instant: Timestamp) -> Self {
-        Self { until: Some(instant), ..Self::FOREVER }
+        Self::FOREVER.with_until(instant)
     }
 
     /// Sliding: ends `idle` after the last activity.
     pub const fn idle(idle: Duration) -> Self {
-        Self { idle: Some(idle), ..Self::FOREVER }
+        Self::FOREVER.with_idle(idle)
     }
 
     /// Adds a cap, counted from the start, that no activity passes.
     #[must_use]
     pub const fn at_most(mut self, cap: Duration) -> Self {
-        self.at_most = Some(cap);
+        self.at_most = Millis::of(cap);
         self
     }
 
     /// Adds an idle time.
     #[must_use]
     pub const fn with_idle(mut self, idle: Duration) -> Self {
-        self.idle = Some(idle);
+        self.idle = Millis::of(idle);
         self
     }
 
     /// Adds a fixed time to live.
     #[must_use]
     pub const fn with_ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
+        self.ttl = Millis::of(ttl);
         self
     }
 
     /// Adds an instant at which it ends at the latest.
     #[must_use]
     pub const fn with_until(mut self, instant: Timestamp) -> Self {
-        self.until = Some(instant);
+        self.until = Millis(instant.as_millis());
         self
+    }
+
+    /// The idle time, if activity counts.
+    pub fn idle_time(&self) -> Option<Duration> {
+        self.idle.get()
     }
 
     /// The expiry of a life that starts at `now`. Zero and overflowing times, a deadline that has passed, and `ttl` together
     /// with `idle` are [`ErrorKind::Invalid`]: a record is never immortal by mistake.
     pub fn starting(&self, now: Timestamp) -> Result<Expiry> {
-        for (name, duration) in [("ttl", self.ttl), ("idle time", self.idle), ("cap", self.at_most)] {
-            if duration.is_some_and(|duration| duration.as_millis() == 0) {
+        for (name, time) in [("ttl", self.ttl), ("idle time", self.idle), ("cap", self.at_most)] {
+            if time == Millis(0) {
                 return Err(invalid(format!(
                     "the {name} is zero; give at least a millisecond, or remove the record"
                 )));
             }
         }
-        if self.ttl.is_some() && self.idle.is_some() {
+        let until = self.until.get().map(|since| Timestamp::EPOCH.saturating_add(since));
+        if self.ttl.get().is_some() && self.idle.get().is_some() {
             return Err(invalid(
-                "a fixed ttl and an idle time exclude each other; use the idle time with a cap (`at_most`)"
-                    .to_owned(),
+                "a fixed ttl and an idle time exclude each other; use the idle time with a cap (`at_most`)".to_owned(),
             ));
         }
-        if self.until.is_some_and(|instant| instant <= now) {
-            return Err(invalid(
-                "the deadline has passed; give a later one, or remove the record".to_owned(),
-            ));
+        if until.is_some_and(|instant| instant <= now) {
+            return Err(invalid("the deadline has passed; give a later one, or remove the record".to_owned()));
         }
-        let cap = match (self.at_most.map(|cap| now.after(cap)).transpose()?, self.until) {
+        let cap = match (self.at_most.get().map(|cap| now.after(cap)).transpose()?, until) {
             (Some(cap), Some(until)) => Some(cap.min(until)),
             (cap, until) => cap.or(until),
         };
-        let expiry = match (self.ttl, self.idle) {
+        let expiry = match (self.ttl.get(), self.idle.get()) {
             (Some(ttl), _) => Expiry::at(now.after(ttl)?),
             (None, Some(idle)) => {
                 now.after(idle)?;
                 Expiry::idle(idle, now)
             }
-            (None, None) => match (self.until, self.at_most) {
+            (None, None) => match (until, self.at_most.get()) {
                 // A bare instant is a deadline, not a cap: it may be moved without resealing.
                 (Some(until), None) => return Ok(Expiry::at(until)),
                 _ => Expiry::NEVER,
             },
         };
         Ok(cap.map_or(expiry, |cap| expiry.capped(cap)))
+    }
+}
+
+impl Default for Lifetime {
+    fn default() -> Self {
+        Self::FOREVER
+    }
+}
+
+impl fmt::Debug for Lifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lifetime")
+            .field("ttl", &self.ttl.get())
+            .field("until", &self.until.get().map(|since| Timestamp::EPOCH.saturating_add(since)))
+            .field("idle", &self.idle.get())
+            .field("at_most", &self.at_most.get())
+            .finish()
     }
 }
 

@@ -110,10 +110,7 @@ impl Pipe {
     ) -> Result<Payload> {
         let envelope = &mut draft.envelope.0;
         if let Some(cap) = cap {
-            let header = Header { not_after: Some(cap), ..Header::read(key, envelope)? };
-            let mut bytes = Vec::with_capacity(Header::LEN);
-            header.write(&mut bytes);
-            envelope[..Header::LEN].copy_from_slice(&bytes);
+            Header::stamp(envelope, cap);
         }
         if let Some(seal) = &self.seal {
             seal.seal(with, key, envelope, Header::LEN)?;
