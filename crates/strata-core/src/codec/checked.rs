@@ -321,3 +321,97 @@ impl SerializeMap for Parts<'_, '_> {
         self.finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::Serializer;
+
+    use super::super::Codec;
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+
+    fn refused<T: Serialize>(value: &T) -> Error {
+        let mut out = b"kept".to_vec();
+        let error = Codec::Bincode.encode(value, &mut out, 1 << 20).expect_err("refused");
+        assert_eq!(out, b"kept");
+        error
+    }
+
+    #[test]
+    fn a_field_left_out_is_refused_by_name() {
+        #[derive(Serialize)]
+        struct Sparse {
+            id: u8,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            note: Option<u8>,
+        }
+        #[derive(Serialize)]
+        enum Variant {
+            Sparse {
+                #[serde(skip_serializing_if = "Option::is_none")]
+                note: Option<u8>,
+            },
+        }
+        let error = refused(&Sparse { id: 1, note: None });
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.message().contains("`note`") && error.message().contains("`Codec::Json`"), "{error}");
+        assert_eq!(refused(&Variant::Sparse { note: None }).kind(), ErrorKind::Unsupported);
+        let mut out = Vec::new();
+        Codec::Bincode.encode(&Sparse { id: 1, note: Some(2) }, &mut out, 99).expect("nothing is left out");
+        assert_eq!(out, [1, 1, 2]);
+    }
+
+    #[test]
+    fn unknown_lengths_are_refused() {
+        #[derive(Serialize)]
+        struct Flat {
+            id: u8,
+            #[serde(flatten)]
+            rest: BTreeMap<String, u8>,
+        }
+        struct Stream;
+        impl Serialize for Stream {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_seq(None)?.end()
+            }
+        }
+        let error = refused(&Flat { id: 1, rest: BTreeMap::new() });
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.message().contains("`Codec::Json`"), "{error}");
+        assert_eq!(refused(&Stream).kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn parts_have_to_be_as_many_as_announced() {
+        struct Liar {
+            announced: usize,
+            written: usize,
+        }
+        impl Serialize for Liar {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut seq = serializer.serialize_seq(Some(self.announced))?;
+                (0..self.written).try_for_each(|_| seq.serialize_element(&1_u8))?;
+                seq.end()
+            }
+        }
+        for (announced, written) in [(1, 2), (2, 1), (0, 1), (1, 0)] {
+            assert_eq!(refused(&Liar { announced, written }).kind(), ErrorKind::Unsupported);
+        }
+        Codec::Bincode.encode(&Liar { announced: 2, written: 2 }, &mut Vec::new(), 99).expect("no lie");
+    }
+
+    #[test]
+    fn a_refusal_by_the_type_does_not_repeat_the_value() {
+        struct Secret(&'static str);
+        impl Serialize for Secret {
+            fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom(self.0))
+            }
+        }
+        let error = refused(&Secret("hunter2"));
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+}

@@ -39,11 +39,6 @@ pub(super) enum Fault {
 }
 
 impl Fault {
-    /// Whether the bytes did not have the form that the type asked for, as opposed to the type disliking the value.
-    pub(super) fn is_structural(self) -> bool {
-        self != Self::Refused
-    }
-
     /// The error of encoding a value of the type called `name`. `field` is the one that was left out.
     #[cold]
     pub(super) fn encoding(self, name: &str, limit: usize, field: &str) -> Error {
@@ -115,9 +110,7 @@ impl Fault {
     #[cold]
     pub(super) fn unsupported(self, name: &str) -> Error {
         let why = match self {
-            Self::Untyped => {
-                "asks the bytes what they are, as untagged, internally tagged and flattened types do"
-            }
+            Self::Untyped => "asks the bytes what they are, as untagged, tagged and flattened types do",
             Self::Ill => "asks for one kind of data and takes another",
             _ => "does not read what it writes, as with `skip_serializing` or a skipped variant",
         };

@@ -135,3 +135,107 @@ impl Formatter for Nesting {
         self.close(writer, b"}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+
+    use super::super::Codec;
+    use super::*;
+
+    #[derive(Serialize, Deserialize, Debug, PartialEq, Clone)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        Small { id: u8 },
+        Large { id: u64, rest: Vec<Tagged> },
+    }
+
+    #[derive(Serialize, Deserialize, Debug, PartialEq)]
+    struct Flat {
+        big: (i128, u128),
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        tagged: Tagged,
+        #[serde(flatten)]
+        rest: BTreeMap<String, String>,
+    }
+
+    fn flat() -> Flat {
+        Flat {
+            big: (i128::MIN, u128::MAX),
+            note: None,
+            tagged: Tagged::Large { id: u64::MAX, rest: vec![Tagged::Small { id: 1 }] },
+            rest: BTreeMap::from([("ü".into(), "\"\n".into())]),
+        }
+    }
+
+    fn encoded<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+        let mut out = Vec::new();
+        Codec::Json.encode(value, &mut out, 1 << 20).expect("encode");
+        out
+    }
+
+    fn kind<T>(result: Result<T>) -> ErrorKind {
+        result.err().expect("an error").kind()
+    }
+
+    #[test]
+    fn what_bincode_refuses_round_trips_as_compact_json() {
+        let bytes = encoded(&flat());
+        assert_eq!(bytes, serde_json::to_vec(&flat()).expect("serde_json"));
+        assert_eq!(Codec::Json.decode::<Flat>(&bytes).expect("decode"), flat());
+        assert_eq!(Codec::Json.decode_borrowed::<&str>(b"\"lent\"").expect("decode"), "lent");
+        assert_eq!(Codec::Json.shape_of::<Flat>().expect("shape"), super::super::Shape::NONE);
+    }
+
+    #[test]
+    fn damage_and_other_types_are_told_apart_without_the_text() {
+        let bytes = encoded(&flat());
+        for end in 0..bytes.len() {
+            assert_eq!(kind(Codec::Json.decode::<Flat>(&bytes[..end])), ErrorKind::Corrupt);
+        }
+        let trailing = [bytes.as_slice(), b"1"].concat();
+        assert_eq!(kind(Codec::Json.decode::<Flat>(&trailing)), ErrorKind::Corrupt);
+        let error = Codec::Json.decode::<u8>(b"\"hunter2\"").expect_err("text");
+        assert_eq!(error.kind(), ErrorKind::Mismatch);
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+        let error = Codec::Json.decode::<Tagged>(b"{\"kind\":\"hunter2\"}").expect_err("variant");
+        assert!(!format!("{error} {error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_limit_is_kept_to_the_byte_and_leaves_the_buffer_as_it_was() {
+        let length = encoded(&flat()).len();
+        let mut out = b"kept".to_vec();
+        assert_eq!(kind(Codec::Json.encode(&flat(), &mut out, length - 1)), ErrorKind::TooLarge);
+        assert_eq!(out, b"kept");
+        Codec::Json.encode(&flat(), &mut out, length).expect("exactly the limit");
+    }
+
+    #[test]
+    fn what_is_written_is_not_too_deep_to_be_read() {
+        #[derive(Serialize, Deserialize, Debug, PartialEq)]
+        struct Nest(Vec<Nest>);
+        let nest = |levels| (1..levels).fold(Nest(Vec::new()), |inner, _| Nest(vec![inner]));
+        let bytes = encoded(&nest(MAX_DEPTH));
+        assert_eq!(Codec::Json.decode::<Nest>(&bytes).expect("decode"), nest(MAX_DEPTH));
+        let deeper = Codec::Json.encode(&nest(MAX_DEPTH + 1), &mut Vec::new(), 1 << 20);
+        assert_eq!(kind(deeper), ErrorKind::TooLarge);
+        assert_eq!(kind(Codec::Json.decode::<Nest>(&vec![b'['; 1 << 20])), ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn keys_that_are_no_text_are_refused_with_the_way_out() {
+        let map = HashMap::from([((1_u8, 2_u8), 3_u8)]);
+        let error = Codec::Json.encode(&map, &mut Vec::new(), 99).expect_err("tuple keys");
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.message().contains("`Codec::Bincode`"));
+    }
+
+    #[test]
+    fn nan_is_lost() {
+        assert_eq!(encoded(&f64::NAN), b"null");
+        assert_eq!(Codec::Json.decode::<Option<f64>>(b"null").expect("decode"), None);
+        assert_eq!(kind(Codec::Json.decode::<f64>(b"null")), ErrorKind::Mismatch);
+    }
+}
