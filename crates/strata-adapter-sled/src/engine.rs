@@ -1,0 +1,151 @@
+//! sled with a guard around every call: errors and panics end the handle, and nothing else of sled is reachable.
+//!
+//! `apply_batch`, `transaction` and `checksum` must never be called anywhere in the process: the first call turns on a
+//! process-wide lock for ever, and batches pile up faster than the disk takes them (`research/sled-commit.md`).
+
+use std::fmt;
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use sled::IVec;
+use strata_core::Result;
+
+use crate::error::Poison;
+
+/// The tree that holds everything.
+pub(crate) struct Engine {
+    db: sled::Db,
+    poison: Poison,
+    #[cfg(test)]
+    pub(crate) fuse: fuse::Fuse,
+}
+
+impl Engine {
+    pub(crate) fn new(db: sled::Db) -> Self {
+        Self {
+            db,
+            poison: Poison::default(),
+            #[cfg(test)]
+            fuse: fuse::Fuse::default(),
+        }
+    }
+
+    /// The value under a name.
+    #[inline]
+    pub(crate) fn get(&self, name: &[u8]) -> Result<Option<IVec>> {
+        self.run("get", || self.db.get(name))
+    }
+
+    /// Puts a value under a name. Values stay under [`MAX_ENTRY`](crate::format::MAX_ENTRY).
+    pub(crate) fn insert(&self, name: &[u8], value: impl Into<IVec>) -> Result<()> {
+        #[cfg(test)]
+        self.burn()?;
+        let value = value.into();
+        self.run("commit", || self.db.insert(name, value).map(drop))
+    }
+
+    /// Removes a name.
+    pub(crate) fn remove(&self, name: &[u8]) -> Result<()> {
+        #[cfg(test)]
+        self.burn()?;
+        self.run("commit", || self.db.remove(name).map(drop))
+    }
+
+    /// Entries in order of their names.
+    pub(crate) fn range(&self, from: Bound<&[u8]>, to: &[u8]) -> Entries<'_> {
+        Entries { engine: self, iter: self.db.range::<&[u8], _>((from, Bound::Excluded(to))) }
+    }
+
+    /// Entries whose names begin with `prefix`.
+    pub(crate) fn prefix(&self, prefix: &[u8]) -> Entries<'_> {
+        self.range(Bound::Included(prefix), &crate::format::after_prefix(prefix))
+    }
+
+    /// All entries.
+    pub(crate) fn all(&self) -> Entries<'_> {
+        Entries { engine: self, iter: self.db.iter() }
+    }
+
+    /// Hands everything written so far to the operating system; with the feature `power`, to the disk.
+    pub(crate) fn flush(&self) -> Result<()> {
+        self.run("flush", || self.db.flush().map(drop))
+    }
+
+    /// Bytes the files take, roughly.
+    pub(crate) fn size_on_disk(&self) -> Result<u64> {
+        self.run("stats", || self.db.size_on_disk())
+    }
+
+    /// The poison of this handle.
+    pub(crate) fn poison(&self) -> &Poison {
+        &self.poison
+    }
+
+    #[inline]
+    fn run<T>(&self, operation: &'static str, call: impl FnOnce() -> sled::Result<T>) -> Result<T> {
+        self.poison.check(operation)?;
+        // After a panic the handle is poisoned, so nobody sees what it left behind.
+        match catch_unwind(AssertUnwindSafe(call)) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.poison.by_sled(operation, error)),
+            Err(_) => Err(self.poison.by_panic(operation)),
+        }
+    }
+
+    #[cfg(test)]
+    fn burn(&self) -> Result<()> {
+        if self.fuse.burn() { Ok(()) } else { Err(self.poison.by_io("commit", std::io::Error::other("the fuse has blown"))) }
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("poison", &self.poison).finish_non_exhaustive()
+    }
+}
+
+/// A walk over entries.
+pub(crate) struct Entries<'a> {
+    engine: &'a Engine,
+    iter: sled::Iter,
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<(IVec, IVec)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let iter = &mut self.iter;
+        self.engine.run("scan", || iter.next().transpose()).transpose()
+    }
+}
+
+/// A test's knife: lets so many writes through and none after.
+#[cfg(test)]
+pub(crate) mod fuse {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    #[derive(Debug)]
+    pub(crate) struct Fuse(AtomicI64);
+
+    impl Default for Fuse {
+        fn default() -> Self {
+            Self(AtomicI64::new(i64::MAX))
+        }
+    }
+
+    impl Fuse {
+        /// Lets `writes` more through.
+        pub(crate) fn set(&self, writes: i64) {
+            self.0.store(writes, Ordering::SeqCst);
+        }
+
+        /// How many are still let through.
+        pub(crate) fn left(&self) -> i64 {
+            self.0.load(Ordering::SeqCst)
+        }
+
+        pub(super) fn burn(&self) -> bool {
+            self.0.fetch_sub(1, Ordering::SeqCst) > 0
+        }
+    }
+}
