@@ -2,6 +2,7 @@
 //!
 //! One file per task; `run`, `report` and `workspace` are what they share.
 
+mod barrier;
 mod bench;
 mod ci;
 mod crash;

@@ -1,10 +1,11 @@
 //! `cargo xtask test`: every test there is, and a plain word about each suite that this machine cannot run.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use clap::Args;
 
+use crate::barrier;
 use crate::report::Table;
 use crate::run::{During, Failure, Result, cargo, is_installed, shown};
 use crate::workspace::Workspace;
@@ -22,11 +23,18 @@ const REQUIRE_ALL: &str = "STRATA_REQUIRE_ALL";
 /// What every invocation on the whole workspace names, so that all of them share one build.
 pub(crate) const EVERYTHING: [&str; 4] = ["--workspace", "--exclude", "strata-benches", "--all-features"];
 
-/// One invocation of `cargo test`.
+/// Tests that run together.
 struct Suite {
     name: &'static str,
-    arguments: &'static [&'static str],
+    how: How,
     needs: &'static [Need],
+}
+
+enum How {
+    /// `cargo test` with these arguments.
+    Cargo(&'static [&'static str]),
+    /// One test that drives a program from outside.
+    Here(fn(&Workspace) -> Result),
 }
 
 /// Something a machine may lack.
@@ -37,20 +45,18 @@ struct Need {
 }
 
 /// Each needs a build of its own only where it says something that the first does not.
-const SUITES: [Suite; 2] = [
-    Suite { name: "the workspace, all features", arguments: &EVERYTHING, needs: &[] },
+const SUITES: [Suite; 3] = [
+    Suite { name: "the workspace, all features", how: How::Cargo(&EVERYTHING), needs: &[] },
     Suite {
         name: "the store on disk, without `power`",
-        arguments: &["-p", "strata-adapter-sled"],
+        how: How::Cargo(&["-p", "strata-adapter-sled"]),
         needs: &[],
     },
+    Suite { name: "a barrier that the kernel sees", how: How::Here(barrier::run), needs: &[STRACE] },
 ];
 
 /// Tests inside the suites above that leave themselves out where something is missing.
-const PARTS: [(&str, Need); 2] = [
-    ("a barrier that the kernel sees (in strata-adapter-sled)", STRACE),
-    ("a full disk (in strata-adapter-sled)", SMALL_DISK),
-];
+const PARTS: [(&str, Need); 1] = [("a full disk, in strata-adapter-sled", SMALL_DISK)];
 
 const STRACE: Need =
     Need { what: "strace", is_there: || is_installed("strace"), way: "apt-get install -y strace" };
@@ -89,22 +95,35 @@ fn run_suite(workspace: &Workspace, suite: &Suite, require_all: bool) -> Outcome
     if let Some(need) = suite.needs.iter().find(|need| !(need.is_there)()) {
         return Outcome::Skipped(need);
     }
-    let mut command = cargo(&workspace.root);
-    command.arg("test").args(suite.arguments).arg("--no-fail-fast").stdout(Stdio::piped());
-    if require_all {
-        command.env(REQUIRE_ALL, "1");
-    }
-    println!("$ {}", shown(&command));
     let mut counts = Counts::default();
-    match watch(command, &mut counts) {
+    let result = match suite.how {
+        How::Cargo(arguments) => watch(&mut cargo_test(workspace, arguments, require_all), &mut counts),
+        How::Here(action) => {
+            println!("\n{}:", suite.name);
+            let result = action(workspace);
+            counts.add_one(result.is_ok());
+            result
+        }
+    };
+    match result {
         Ok(()) => Outcome::Passed(counts),
         Err(failure) => Outcome::Failed(counts, failure),
     }
 }
 
+fn cargo_test(workspace: &Workspace, arguments: &[&str], require_all: bool) -> Command {
+    let mut command = cargo(&workspace.root);
+    command.arg("test").args(arguments).arg("--no-fail-fast").stdout(Stdio::piped());
+    if require_all {
+        command.env(REQUIRE_ALL, "1");
+    }
+    command
+}
+
 /// Runs the tests, hands their output on and counts the results in it.
-fn watch(mut command: std::process::Command, counts: &mut Counts) -> Result {
-    let name = shown(&command);
+fn watch(command: &mut Command, counts: &mut Counts) -> Result {
+    let name = shown(command);
+    println!("$ {name}");
     let mut child = command.spawn().during(format_args!("starting `{name}`"))?;
     let output = child.stdout.take().ok_or_else(|| Failure::new("the output of the tests was not piped"))?;
     for line in BufReader::new(output).lines() {
@@ -117,6 +136,11 @@ fn watch(mut command: std::process::Command, counts: &mut Counts) -> Result {
 }
 
 impl Counts {
+    fn add_one(&mut self, passed: bool) {
+        self.passed += u64::from(passed);
+        self.failed += u64::from(!passed);
+    }
+
     /// Adds what a line like `test result: ok. 3 passed; 0 failed; 0 ignored; …` says.
     fn add(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else { return };
@@ -192,7 +216,7 @@ fn verdict(outcomes: &[(&str, Outcome)], skipped: &[(&str, &Need)], require_all:
 fn may_mount() -> bool {
     let Ok(folder) = tempfile::tempdir() else { return false };
     let quiet = |program: &str, arguments: &[&str]| {
-        let mut command = std::process::Command::new(program);
+        let mut command = Command::new(program);
         command.args(arguments).arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
         command.status().is_ok_and(|status| status.success())
     };

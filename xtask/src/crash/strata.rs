@@ -56,6 +56,9 @@ impl Strata {
         let mut command = Command::new(&self.binary);
         command.arg("--store").arg(format!("sled:{}", self.store.display()));
         command.arg("--key-file").arg(&self.key).args(arguments);
+        for name in ["STRATA_STORE", "STRATA_KEY", "STRATA_PASSPHRASE"] {
+            command.env_remove(name); // what the caller uses otherwise has no place here
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command
     }

@@ -114,6 +114,11 @@ impl Ledger {
         then
     }
 
+    /// Whether nothing was ever acknowledged, or seen.
+    pub(super) fn expects_nothing(&self) -> bool {
+        self.keys.iter().all(|writes| writes.floor == 0)
+    }
+
     /// Compares what was found with what may be there. What is found is from then on expected to stay.
     pub(super) fn judge(&mut self, found: &[Found]) -> Verdict {
         let mut verdict = Verdict::default();
@@ -238,6 +243,7 @@ mod tests {
     fn what_was_acknowledged_has_to_be_there() {
         let mut ledger = written(3, Promise::Kept);
         let older = found(&ledger, 2);
+        assert!(!ledger.expects_nothing() && Ledger::new(7, 1).expects_nothing());
         assert_eq!(ledger.clone().judge(&[]).lost, 1);
         assert_eq!(ledger.clone().judge(&[older]).lost, 1);
         let newest = found(&ledger, 3);
