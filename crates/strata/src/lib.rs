@@ -1,1 +1,97 @@
 //! Session state for Rust programs, kept safe wherever they run.
+//!
+//! ```
+//! # #[cfg(all(feature = "memory", feature = "ttl", feature = "crypto"))]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> strata::Result<()> {
+//! use serde::{Deserialize, Serialize};
+//! use strata::prelude::*;
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Cart {
+//!     items: Vec<(String, u32)>,
+//! }
+//!
+//! let db = strata::builder().memory().plaintext().open().await?; // on disk and sealed: strata::open("./data")
+//!
+//! let carts = db.collection::<Cart>("cart")?;
+//! let cart = Cart { items: vec![("tea".to_owned(), 2)] };
+//! carts.set("ada", &cart).idle(30.minutes()).at_most(12.hours()).tag("user:ada").await?;
+//! carts.modify("ada", |cart| cart.items[0].1 += 1).await?; // atomic, retried on conflict
+//! assert_eq!(carts.get("ada").await?.map(|cart| cart.items[0].1), Some(3));
+//! # Ok(())
+//! # }
+//! # #[cfg(not(all(feature = "memory", feature = "ttl", feature = "crypto")))]
+//! # fn main() {}
+//! ```
+//!
+//! This crate puts the others together: a store ([`builder`]: on disk with sled, in memory, or any [`Store`]), keys
+//! (`Keys`), the system's clocks and the background sweeper, into a [`Strata`], which is a [`Handle`] with what belongs to it.
+//! Features add parts; they never change what another part does.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `memory` | the store in memory |
+//! | `sled` | the store on disk, [`open`] |
+//! | `power` | durability `power` on Linux |
+//! | `crypto` | sealing, keysets, key sources |
+//! | `ttl` | policies, the steady clock, the sweeper |
+//! | `session` | session managers |
+
+#[cfg(feature = "ttl")]
+mod background;
+mod builder;
+mod check;
+mod engine;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod native;
+mod open;
+pub mod prelude;
+mod protect;
+mod report;
+mod span;
+#[cfg(feature = "ttl")]
+mod sweeping;
+mod time;
+
+pub use builder::Builder;
+pub use check::Check;
+pub use open::Strata;
+pub use report::{Report, Stats};
+pub use span::Span;
+#[cfg(feature = "memory")]
+pub use strata_adapter_memory::{self as memory, MemoryConfig, MemoryStore};
+#[cfg(feature = "sled")]
+pub use strata_adapter_sled::{self as sled, SledConfig, SledStore};
+pub use strata_core::{
+    Atomicity, Batch, Before, Body, BoxFuture, Bus, Capabilities, Change, ChangeKind, Clock, Codec, Coherence, Collection,
+    Committed, Cursor, Durability, Effect, Entries, Error, ErrorKind, Event, Expiry, Export, Exported, Guard, GuardScope,
+    Handle, HandleBuilder, Hub, Imported, Info, Journal, Keep, Key, KeyId, KeyPrefix, Lifetime, Listing, ManualClock,
+    MaybeSend, MaybeSync, Needs, NoRandom, Op, Ops, Origin, Outcome, Page, Pattern, Payload, Protection, Purged, Random,
+    Record, ReferenceStore, Resealed, Result, Saving, Scan, Seal, Select, Selection, Set, Shape, Staged, Store,
+    Subscription, Tag, Tags, Timer, Timestamp, Touch, Ttl, Value, Version, View, Write, Writes,
+};
+#[cfg(feature = "crypto")]
+pub use strata_crypto::{self as crypto, Keys, Keyset, SystemRandom};
+#[cfg(feature = "session")]
+pub use strata_session::{self as session};
+#[cfg(feature = "ttl")]
+pub use strata_ttl::{self as ttl, Policy};
+
+/// Opens the store in the folder `path`, made if it is missing: on disk, sealed, swept once a minute.
+///
+/// The keys of a fresh store are drawn and kept in a file of the user's outside the data, readable by the owner alone;
+/// [`Strata::report`] says where. A store that is there is opened with the keys it was made with, or not at all: this
+/// never draws a key for it and never looks for one elsewhere.
+///
+/// # Errors
+/// As [`Builder::open`].
+#[cfg(all(feature = "sled", feature = "crypto", feature = "ttl"))]
+pub async fn open(path: impl AsRef<std::path::Path>) -> Result<Strata> {
+    builder().sled(path).keys(strata_crypto::Keys::auto()?).open().await
+}
+
+/// Starts a builder, for another store, other keys, another clock.
+pub fn builder() -> Builder {
+    Builder::new()
+}

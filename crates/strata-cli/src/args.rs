@@ -1,0 +1,268 @@
+//! The words of the command line: [`Cli`], its global options and one variant per command. What the words do is elsewhere.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use strata::{Durability, KeyId, Timestamp, Version};
+
+use crate::location::Location;
+use crate::words;
+
+/// Session state, kept safe: a tour of the library and an operator's tools.
+///
+/// Exit codes: 0 done, 1 error, 2 usage, 3 not found, 4 conflict.
+#[derive(Debug, Parser)]
+#[command(name = "strata", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The store: `sled:DIR` on disk, or `memory:` for one that is gone when the command ends. Only `set` and `import`
+    /// create one on disk.
+    #[arg(long, global = true, value_name = "URL", env = "STRATA_STORE")]
+    pub(crate) store: Option<Location>,
+    /// Take the store's keys from this file; created (mode 0600) together with a fresh store. It has to lie outside the
+    /// store's folder. Without it: the variable `STRATA_KEY` (32 bytes in base64, or a keyset), else a passphrase in
+    /// `STRATA_PASSPHRASE`, else where the store says its keys are.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Use a store without encryption; a store stays what it was created as. With `export`: write values that anybody can
+    /// read, also from an encrypted store.
+    #[arg(long, global = true)]
+    pub(crate) plaintext: bool,
+    /// What has to be true of a change before it is reported: `relaxed` may be lost in a crash, `process` survives
+    /// kill -9, `power` survives a power cut.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    pub(crate) durability: Option<Level>,
+    /// Print JSON: one object, or one per line; errors too, on standard error.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// A level of durability, as it is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    Relaxed,
+    Process,
+    Power,
+}
+
+impl From<Level> for Durability {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Relaxed => Self::Relaxed,
+            Level::Process => Self::Process,
+            Level::Power => Self::Power,
+        }
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run every part of the library for real, on disk, and print what it did. Ends with 0 only if every step held.
+    Tour,
+    /// List keys.
+    Ls(Ls),
+    /// Print a value. Looking is no activity: idle times go on.
+    Get {
+        /// Its key.
+        key: String,
+    },
+    /// Store a value. What is not mentioned (expiry, tags) stays as it is.
+    Set(Set),
+    /// Remove values. Ends with 3 if one of them was not there.
+    Rm {
+        /// Their keys.
+        #[arg(required = true, value_name = "KEY")]
+        keys: Vec<String>,
+    },
+    /// Remove all values that every given filter selects, and print how many.
+    Clear(Clear),
+    /// Print how long a value still lives, or give it another life.
+    Ttl(Ttl),
+    /// Count activity now: an idle time starts anew, never past its cap.
+    Touch {
+        /// The value's key.
+        key: String,
+    },
+    /// Drop the expiry of a value: it never dies.
+    Persist {
+        /// The value's key.
+        key: String,
+    },
+    /// Print changes made by this process, until interrupted. An embedded store belongs to one process, so on it these
+    /// are the values that die meanwhile and are swept.
+    Watch {
+        /// Which keys; `*` is any text, `?` one character.
+        #[arg(default_value = "*")]
+        glob: String,
+        /// End after this long.
+        #[arg(long = "for", value_name = "DURATION", value_parser = words::duration)]
+        period: Option<Duration>,
+    },
+    /// Print what the store holds and how it is protected.
+    Stats,
+    /// Remove what has died.
+    Sweep {
+        /// Forget the latest time this store has seen. For after a clock that was wrong by years had been set right.
+        #[arg(long)]
+        reset_watermark: bool,
+    },
+    /// Compare indexes with records and open every value. Ends with 1 if anything is wrong.
+    Check,
+    /// Write values as lines of JSON, sealed unless plaintext is asked for.
+    Export(Export),
+    /// Read values as lines of JSON: those of `export`, or {"key":"k","value":1,"tags":["t"],"ttl":"1h"} with `idle`,
+    /// `at_most`, `expire_at` and `durability` as further words. Lines that cannot be imported are named, the others are.
+    Import(Import),
+    /// The keys that values are sealed under.
+    #[command(subcommand)]
+    Keyset(Keyset),
+}
+
+/// Options of `ls`.
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// Which keys; `*` is any text, `?` one character.
+    #[arg(default_value = "*")]
+    pub(crate) glob: String,
+    /// Only with this tag; several: with all of them.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// With size, time to live, version, codec and tags.
+    #[arg(long, short)]
+    pub(crate) long: bool,
+}
+
+/// Options of `set`.
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    /// Its key: 1 to 512 bytes without control characters.
+    pub(crate) key: String,
+    /// Valid JSON is stored as that, other text as a string. `-` reads it from standard input.
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) value: String,
+    #[command(flatten)]
+    pub(crate) life: Life,
+    /// Label it; several times for several labels. Replaces the labels it has.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// Only if nothing is there; ends with 4 if something is.
+    #[arg(long, conflicts_with = "if_version")]
+    pub(crate) if_absent: bool,
+    /// Only if it has this version; ends with 4 if it has another, with 3 if it has ended.
+    #[arg(long, value_name = "N", value_parser = words::version)]
+    pub(crate) if_version: Option<Version>,
+}
+
+/// How long a value lives.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Life {
+    /// Dies after this long, such as `90s`, `30m`, `12h`, `7d` or `1h30m`.
+    #[arg(long, value_name = "DURATION", value_parser = words::duration)]
+    pub(crate) ttl: Option<Duration>,
+    /// Count the time from the last activity.
+    #[arg(long, requires = "ttl")]
+    pub(crate) sliding: bool,
+    /// Dies at this instant, such as `2030-01-01T00:00:00Z`; with --sliding, at the latest then.
+    #[arg(long, value_name = "RFC3339", value_parser = words::instant)]
+    pub(crate) expire_at: Option<Timestamp>,
+}
+
+/// Options of `clear`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct Clear {
+    /// Keys that begin with this.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) prefix: Option<String>,
+    /// Keys that match; `*` is any text, `?` one character.
+    #[arg(long, value_name = "GLOB")]
+    pub(crate) glob: Option<String>,
+    /// With this tag; several: with all of them.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// Not changed for this long.
+    #[arg(long, value_name = "DURATION", value_parser = words::duration)]
+    pub(crate) older_than: Option<Duration>,
+    /// Dead and not swept yet.
+    #[arg(long)]
+    pub(crate) expired: bool,
+}
+
+/// Options of `ttl`.
+#[derive(Debug, Args)]
+pub(crate) struct Ttl {
+    /// The value's key.
+    pub(crate) key: String,
+    /// Live this long from now.
+    #[arg(long = "set", value_name = "DURATION", value_parser = words::duration)]
+    pub(crate) ttl: Option<Duration>,
+    /// Count the time from the last activity.
+    #[arg(long, requires = "ttl")]
+    pub(crate) sliding: bool,
+    /// Die at this instant; with --sliding, at the latest then.
+    #[arg(long, value_name = "RFC3339", value_parser = words::instant)]
+    pub(crate) expire_at: Option<Timestamp>,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Which keys; `*` is any text, `?` one character.
+    #[arg(default_value = "*")]
+    pub(crate) glob: String,
+    /// Only with this tag; several: with all of them.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// Seal under this key of the keyset in place of the primary one.
+    #[arg(long, value_name = "ID", value_parser = words::key_id)]
+    pub(crate) key_id: Option<KeyId>,
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The file to read; standard input if none is given.
+    pub(crate) file: Option<PathBuf>,
+    /// Print each key as soon as its commit is as durable as asked.
+    #[arg(long)]
+    pub(crate) ack: bool,
+    /// Leave what exists already as it is; such lines count as not imported, and the exit code is 4.
+    #[arg(long)]
+    pub(crate) if_absent: bool,
+}
+
+/// The keys that values are sealed under.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keyset {
+    /// List the keys: id, check value, creation, which is primary. Never their bytes.
+    List,
+    /// Draw a key. It opens values and seals none before it is promoted.
+    Add,
+    /// Seal new values under this key.
+    Promote {
+        /// Its id.
+        #[arg(value_parser = words::key_id)]
+        id: KeyId,
+    },
+    /// Seal every value anew under the primary key. Interrupted, it goes on where it was.
+    Rekey,
+    /// Remove a key under which nothing is sealed any more.
+    Retire {
+        /// Its id.
+        #[arg(value_parser = words::key_id)]
+        id: KeyId,
+    },
+}

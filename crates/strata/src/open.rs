@@ -1,0 +1,156 @@
+//! An open store: [`Strata`], a [`Handle`] with what belongs to it: keys, clock, background work.
+
+use std::fmt;
+use std::ops::Deref;
+
+use strata_core::{Batch, Codec, Durability, Error, ErrorKind, Handle, Ops, Result};
+
+use crate::check::Check;
+use crate::engine::Engine;
+use crate::protect::Protected;
+use crate::report::{Report, Stats};
+use crate::time::Time;
+
+/// An open store. Everything a [`Handle`] does it does; beside that it owns the sweeper and knows its keys.
+///
+/// Dropping it stops the background work; [`Strata::close`] also waits for it and for the disk. Handles and collections
+/// cloned from it stay usable and keep the store open.
+#[must_use = "background work stops when this is dropped"]
+pub struct Strata {
+    #[cfg(feature = "ttl")]
+    pub(crate) sweeping: crate::sweeping::Sweeping,
+    pub(crate) handle: Handle,
+    pub(crate) engine: Engine,
+    pub(crate) protected: Protected,
+    pub(crate) time: Time,
+}
+
+impl Strata {
+    /// Starts a builder, as [`crate::builder`].
+    pub fn builder() -> crate::Builder {
+        crate::builder()
+    }
+
+    /// The handle, to be cloned into tasks.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// How the store is protected and kept, and what clock and sweeper met.
+    pub fn report(&self) -> Report {
+        let capabilities = self.handle.capabilities();
+        Report {
+            store: self.handle.store().to_string(),
+            protection: self.handle.protection(),
+            #[cfg(feature = "crypto")]
+            keys: self.protected.report.clone(),
+            durability: self.handle.durability(),
+            highest_durability: capabilities.durability,
+            relaxed_window: capabilities.relaxed_window,
+            #[cfg(feature = "ttl")]
+            clock: self.time.reports(),
+            #[cfg(feature = "ttl")]
+            sweeps: self.sweeping.report(),
+        }
+    }
+
+    /// How much the store holds. `None` where it does not count. Reads no records.
+    pub async fn stats(&self) -> Result<Option<Stats>> {
+        self.engine.stats().await
+    }
+
+    /// The keys that values are sealed under, to list, add, promote and retire them. `None` for plaintext.
+    #[cfg(feature = "crypto")]
+    pub fn keyset(&self) -> Option<&strata_crypto::StoreKeys> {
+        self.protected.keys.as_ref()
+    }
+
+    /// Basic sessions in the namespace `session`, without an end unless the manager is told otherwise.
+    #[cfg(feature = "session")]
+    pub fn sessions(&self) -> Result<strata_session::Sessions> {
+        strata_session::Sessions::new(&self.handle)
+    }
+
+    /// Removes what is dead now and announces it, as the background sweeper does.
+    #[cfg(feature = "ttl")]
+    pub async fn sweep(&self) -> Result<strata_ttl::Swept> {
+        self.sweeping.sweep().await
+    }
+
+    /// Compares the store's indexes with its records and opens every living value; values in JSON are also decoded. Takes time
+    /// in proportion to the store; others go on meanwhile. `progress` hears how many values have been opened.
+    ///
+    /// Damage is in the result. Errors are failures of reading itself.
+    pub async fn check(&self, mut progress: impl FnMut(u64)) -> Result<Check> {
+        let mut check = self.engine.check().await?.unwrap_or_default();
+        let mut values = self.handle.select().export_plaintext();
+        while let Some(found) = values.next().await {
+            match found.and_then(|record| decode(&record)) {
+                Ok(()) => check.opened += 1,
+                Err(error) if is_damage(error.kind()) => check.add(error),
+                Err(error) => return Err(error),
+            }
+            progress(check.opened);
+        }
+        Ok(check)
+    }
+
+    /// Waits until everything acknowledged so far is as durable as the store can make it.
+    pub async fn flush(&self) -> Result<()> {
+        let durability = self.handle.capabilities().durability;
+        flush(&self.handle, durability).await
+    }
+
+    /// Stops the background work, waits for it, and flushes. When nothing cloned from the handle is left, the store is
+    /// closed and another process may open it.
+    pub async fn close(self) -> Result<()> {
+        let Self { handle, .. } = self;
+        #[cfg(feature = "ttl")]
+        self.sweeping.stop().await;
+        let durability = handle.capabilities().durability;
+        let flushed = flush(&handle, durability).await;
+        drop((handle, self.protected, self.time));
+        // Closing a store on disk waits for it.
+        let engine = self.engine;
+        crate::engine::blocking(move || drop(engine)).await?;
+        flushed
+    }
+}
+
+/// An empty batch is a barrier.
+async fn flush(handle: &Handle, durability: Durability) -> Result<()> {
+    let batch = Batch { now: handle.clock().now(), durability, ops: Ops::new() };
+    handle.store().commit(batch).await.map(drop)
+}
+
+/// Whether a value reads as what it says it is, as far as that can be told without its type.
+fn decode(record: &strata_core::Exported) -> Result<()> {
+    let strata_core::Body::Plain { codec, bytes, .. } = &record.body else { return Ok(()) };
+    if Codec::from_id(*codec)? != Codec::Json {
+        return Ok(());
+    }
+    Codec::Json.decode::<serde::de::IgnoredAny>(bytes).map(drop).map_err(|error| {
+        let message = format!("the value of `{}` is no JSON although it says so; restore or remove it", record.key);
+        Error::new(ErrorKind::Corrupt, "check", message).because(error)
+    })
+}
+
+/// Errors that are about one record and not about reaching the store.
+fn is_damage(kind: ErrorKind) -> bool {
+    use ErrorKind::{Corrupt, Downgrade, Foreign, MissingKey, Mismatch, Newer, WrongKey};
+    matches!(kind, Corrupt | Downgrade | Foreign | MissingKey | Mismatch | Newer | WrongKey)
+}
+
+impl Deref for Strata {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl fmt::Debug for Strata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Strata").field("handle", &self.handle).finish_non_exhaustive()
+    }
+}
