@@ -26,7 +26,7 @@ pub(super) type Standard = Configuration;
 #[inline]
 pub(super) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, limit: usize) -> Result<()> {
     let limit = limit.min(super::Codec::MAX_LEN);
-    let mut writing = Writing::new(EncoderImpl::new(Tail { out, room: limit }, standard()));
+    let mut writing = Writing::new(EncoderImpl::new(Tail::new(out, limit), standard()));
     match value.serialize(Checked(&mut writing)) {
         Ok(()) => Ok(()),
         Err(fault) => Err(fault.encoding(std::any::type_name::<T>(), limit, writing.skipped)),
@@ -51,32 +51,39 @@ pub(super) fn read<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Faul
 pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::new();
     let room = super::Codec::MAX_LEN;
-    value
-        .serialize(Checked(&mut Writing::new(EncoderImpl::new(Tail { out: &mut out, room }, standard()))))?;
+    value.serialize(Checked(&mut Writing::new(EncoderImpl::new(Tail::new(&mut out, room), standard()))))?;
     Ok(out)
 }
 
 /// Writes at the end of a vector.
 pub(super) struct Tail<'a> {
     out: &'a mut Vec<u8>,
-    room: usize,
+    /// How long the vector may become.
+    end: usize,
+}
+
+impl<'a> Tail<'a> {
+    #[inline]
+    fn new(out: &'a mut Vec<u8>, room: usize) -> Self {
+        let end = out.len().saturating_add(room);
+        Self { out, end }
+    }
 }
 
 impl Tail<'_> {
     /// How many bytes may still be written.
     #[inline]
     pub(super) fn room(&self) -> usize {
-        self.room
+        self.end - self.out.len()
     }
 }
 
 impl Writer for Tail<'_> {
     #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
-        let Some(room) = self.room.checked_sub(bytes.len()) else {
+        if bytes.len() > self.room() {
             return Err(EncodeError::UnexpectedEnd);
-        };
-        self.room = room;
+        }
         self.out.extend_from_slice(bytes);
         Ok(())
     }
