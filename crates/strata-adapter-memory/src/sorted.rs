@@ -11,10 +11,12 @@ const STEP: usize = 16;
 /// look-up.
 pub(crate) struct Sorted<T> {
     blocks: Vec<Vec<T>>,
+    /// The first item of each block, side by side: finding a block is most of finding a place.
+    firsts: Vec<T>,
     len: usize,
 }
 
-impl<T: Ord> Sorted<T> {
+impl<T: Ord + Clone> Sorted<T> {
     /// The number of items.
     pub(crate) fn len(&self) -> usize {
         self.len
@@ -30,27 +32,36 @@ impl<T: Ord> Sorted<T> {
         let home = self.home(|other| other.cmp(&item));
         let last = home + 1 >= self.blocks.len();
         let Some(block) = self.blocks.get_mut(home) else {
-            self.blocks.push(vec![item]);
+            self.append(item);
             self.len = 1;
             return true;
         };
         let Err(at) = block.binary_search(&item) else { return false };
         self.len += 1;
+        if at == 0 {
+            self.firsts[home] = item.clone();
+        }
         if block.len() < BLOCK {
             grow(block);
             block.insert(at, item);
         } else if last && at == BLOCK {
             // Items that arrive in order leave full blocks behind.
-            self.blocks.push(vec![item]);
+            self.append(item);
         } else {
             let mut tail = block.split_off(BLOCK / 2);
             let half = if at <= BLOCK / 2 { &mut *block } else { &mut tail };
             grow(half);
             half.insert(if at <= BLOCK / 2 { at } else { at - BLOCK / 2 }, item);
             block.shrink_to(block.len() + STEP);
+            self.firsts.insert(home + 1, tail[0].clone());
             self.blocks.insert(home + 1, tail);
         }
         true
+    }
+
+    fn append(&mut self, item: T) {
+        self.firsts.push(item.clone());
+        self.blocks.push(vec![item]);
     }
 
     /// Removes the item that `order` calls equal; says whether it was there.
@@ -60,9 +71,15 @@ impl<T: Ord> Sorted<T> {
         let Ok(at) = block.binary_search_by(&order) else { return false };
         block.remove(at);
         self.len -= 1;
-        if block.is_empty() {
+        let Some(first) = block.first() else {
             self.blocks.remove(home);
-        } else if block.len() < BLOCK / 4 {
+            self.firsts.remove(home);
+            return true;
+        };
+        if at == 0 {
+            self.firsts[home] = first.clone();
+        }
+        if block.len() < BLOCK / 4 {
             self.tidy(home);
         }
         true
@@ -82,14 +99,14 @@ impl<T: Ord> Sorted<T> {
 
     /// The only block that can hold what `order` calls equal: the last one that does not begin after it.
     fn home(&self, order: impl Fn(&T) -> Ordering) -> usize {
-        let after = |block: &Vec<T>| block.first().is_some_and(|first| order(first).is_gt());
-        self.blocks.partition_point(|block| !after(block)).saturating_sub(1)
+        self.firsts.partition_point(|first| order(first).is_le()).saturating_sub(1)
     }
 
     /// Joins a thin block with the one after it where both fit, and gives back what it does not need.
     fn tidy(&mut self, home: usize) {
         let thin = |block: &Vec<T>| block.len() <= BLOCK / 4;
         if self.blocks.get(home + 1).is_some_and(thin) {
+            self.firsts.remove(home + 1);
             let next = self.blocks.remove(home + 1);
             self.blocks[home].extend(next);
         }
@@ -109,7 +126,7 @@ fn grow<T>(block: &mut Vec<T>) {
 
 impl<T> Default for Sorted<T> {
     fn default() -> Self {
-        Self { blocks: Vec::new(), len: 0 }
+        Self { blocks: Vec::new(), firsts: Vec::new(), len: 0 }
     }
 }
 
@@ -121,6 +138,7 @@ mod tests {
 
     fn whole(set: &Sorted<u32>) -> Vec<u32> {
         assert!(set.blocks.iter().all(|block| !block.is_empty() && block.len() <= BLOCK));
+        assert!(set.blocks.iter().map(|block| &block[0]).eq(&set.firsts));
         let items: Vec<u32> = set.from(|_| false).copied().collect();
         assert_eq!(items.len(), set.len());
         items

@@ -18,7 +18,7 @@ pub(crate) struct TagIndex {
     hasher: ahash::RandomState,
 }
 
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Tagged {
     tag: u64,
     name: Name,
