@@ -48,11 +48,13 @@ pub(super) fn run(binary: &Path, scene: &Path, dice: &mut Dice, rounds: u32) -> 
         };
         std::fs::create_dir_all(&folder).during("making a folder for a store")?;
         let played = record(binary, &recorder, &folder, ledger, dice)?;
-        let firsts = acknowledgements(&played.events);
-        let first = firsts.first().ok_or_else(|| Failure::new("no acknowledgement is in the recording"))?.0;
-        tally.acknowledged += firsts.len() as u64;
+        let told: Vec<usize> = acknowledgements(&played.events).into_iter().map(|(at, _)| at).collect();
+        if told.is_empty() {
+            return Err(Failure::new("no acknowledgement is in the recording; was the recorder loaded?"));
+        }
+        tally.acknowledged += told.len() as u64;
         for cut in 0..CUTS_PER_RECORDING.min(rounds - tally.rounds) {
-            let end = first + 1 + dice.below(played.events.len() - first);
+            let end = moment(&told, played.events.len(), dice);
             cut_at(&played, end, &folder.join(format!("cut-{cut}")), dice, &mut tally)?;
             tally.rounds += 1;
             progress(tally.rounds, rounds);
@@ -63,6 +65,12 @@ pub(super) fn run(binary: &Path, scene: &Path, dice: &mut Dice, rounds: u32) -> 
         store = Some((folder, played.ledger_after));
     }
     Ok(tally)
+}
+
+/// Where to cut: half of the time right behind an acknowledgement, which is when a barrier that came too late shows; else
+/// anywhere behind the first.
+fn moment(told: &[usize], events: usize, dice: &mut Dice) -> usize {
+    if dice.percent(50) { dice.pick(told) + 1 } else { told[0] + 1 + dice.below(events - told[0]) }
 }
 
 /// Lets an importer write under the recorder. The store is in `db` below the folder.
@@ -132,6 +140,15 @@ fn acknowledgements(events: &[Event]) -> Vec<(usize, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cut_comes_behind_the_first_acknowledgement_and_often_right_behind_one() {
+        let mut dice = Dice::new(1);
+        let cuts: Vec<usize> = (0..200).map(|_| moment(&[10, 500], 1000, &mut dice)).collect();
+        assert!(cuts.iter().all(|cut| (11..=1000).contains(cut)));
+        assert!(cuts.iter().filter(|cut| **cut == 501).count() > 20);
+        assert!(cuts.iter().filter(|cut| ![11, 501].contains(*cut)).count() > 60);
+    }
 
     #[test]
     fn an_acknowledgement_counts_from_the_end_of_its_line() {
