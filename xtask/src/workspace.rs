@@ -1,6 +1,6 @@
 //! The workspace as cargo sees it: members, their features and examples, and every arrow between packages.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -13,8 +13,6 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     pub(crate) target: PathBuf,
     pub(crate) members: Vec<Member>,
-    /// Package name to the names of what it is built from, dev-dependencies left out.
-    pub(crate) built_from: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// A package of the workspace.
@@ -60,7 +58,7 @@ impl Workspace {
             packages.iter().filter(is_member).map(|package| member(package, &root)).collect::<Option<_>>()?;
         members.sort_by(|a, b| a.name.cmp(&b.name));
         let target = PathBuf::from(metadata["target_directory"].as_str()?);
-        Some(Self { built_from: built_from(metadata)?, root, target, members })
+        Some(Self { root, target, members })
     }
 
     /// The members under `crates/`: what is shipped.
@@ -68,19 +66,19 @@ impl Workspace {
         self.members.iter().filter(|member| member.folder.starts_with("crates/"))
     }
 
-    /// Everything a package is built from, directly or not, dev-dependencies left out.
-    pub(crate) fn reach(&self, name: &str) -> BTreeSet<&str> {
-        let mut seen = BTreeSet::new();
-        let mut waiting = vec![name];
-        while let Some(next) = waiting.pop() {
-            for found in self.built_from.get(next).into_iter().flatten() {
-                if seen.insert(found.as_str()) {
-                    waiting.push(found);
-                }
-            }
-        }
-        seen
+    /// Everything a member is built from, directly or not, when it is built alone with all its features. The graph of
+    /// `cargo metadata` would not do: in it a neighbour's wish for a feature counts for all.
+    pub(crate) fn built_from(&self, name: &str) -> Result<BTreeSet<String>> {
+        let arguments =
+            ["tree", "--package", name, "--edges", "normal,build", "--all-features", "--target", "all"];
+        let text = output(cargo(&self.root).args(arguments).args(["--prefix", "none", "--format", "{p}"]))?;
+        Ok(names(&String::from_utf8_lossy(&text)).filter(|found| *found != name).map(str::to_owned).collect())
     }
+}
+
+/// The package names in what `cargo tree` prints with `--prefix none --format {p}`.
+fn names(tree: &str) -> impl Iterator<Item = &str> {
+    tree.lines().filter_map(|line| line.split(' ').next()).filter(|name| !name.is_empty())
 }
 
 fn member(package: &Value, root: &Path) -> Option<Member> {
@@ -109,26 +107,6 @@ fn dependency(dependency: &Value) -> Option<Dependency> {
     })
 }
 
-fn built_from(metadata: &Value) -> Option<BTreeMap<String, BTreeSet<String>>> {
-    let pair =
-        |package: &Value| Some((package["id"].as_str()?.to_owned(), package["name"].as_str()?.to_owned()));
-    let names: BTreeMap<String, String> =
-        metadata["packages"].as_array()?.iter().map(pair).collect::<Option<_>>()?;
-    let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for node in metadata["resolve"]["nodes"].as_array()? {
-        let from = names.get(node["id"].as_str()?)?;
-        let built = node["deps"].as_array()?.iter().filter(|dep| is_built(dep));
-        let to = built.map(|dep| names.get(dep["pkg"].as_str()?).cloned()).collect::<Option<Vec<_>>>()?;
-        arrows.entry(from.clone()).or_default().extend(to);
-    }
-    Some(arrows)
-}
-
-fn is_built(dependency: &Value) -> bool {
-    let kinds = dependency["dep_kinds"].as_array();
-    kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind["kind"].as_str() != Some("dev")))
-}
-
 fn strings(list: &Value) -> impl Iterator<Item = &str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str)
 }
@@ -147,13 +125,7 @@ mod tests {
                   "features": { "f": [] }, "publish": null,
                   "targets": [{ "name": "shown", "kind": ["example"] }, { "name": "alpha", "kind": ["lib"] }],
                   "dependencies": [{ "name": "beta", "kind": "dev", "path": null, "uses_default_features": false,
-                                     "features": ["x"] }] },
-                { "id": "b", "name": "beta" }, { "id": "c", "name": "gamma" }],
-            "resolve": { "nodes": [
-                { "id": "a", "deps": [{ "pkg": "b", "dep_kinds": [{ "kind": "dev" }] },
-                                      { "pkg": "c", "dep_kinds": [{ "kind": null }] }] },
-                { "id": "b", "deps": [] },
-                { "id": "c", "deps": [{ "pkg": "b", "dep_kinds": [{ "kind": "build" }] }] }] }
+                                     "features": ["x"] }] }, { "id": "b", "name": "beta" }]
         })
     }
 
@@ -173,10 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn reach_goes_through_others_but_not_through_dev_dependencies() {
-        let workspace = Workspace::from_metadata(&metadata()).expect("the shape cargo prints");
-        assert_eq!(workspace.built_from["alpha"], BTreeSet::from(["gamma".to_owned()]));
-        assert_eq!(workspace.reach("alpha"), BTreeSet::from(["beta", "gamma"]));
+    fn names_are_read_from_a_tree() {
+        let tree = "strata-core v0.1.0 (/w/crates/strata-core)\nring v0.17.14\nserde v1.0.229 (*)\n\n";
+        assert_eq!(names(tree).collect::<Vec<_>>(), ["strata-core", "ring", "serde"]);
     }
 
     #[test]
@@ -189,5 +160,6 @@ mod tests {
         let workspace = Workspace::read().expect("cargo is there: it runs this test");
         assert!(workspace.crates().any(|member| member.name == "strata-core"));
         assert!(workspace.members.iter().any(|member| member.name == "xtask" && !member.published));
+        assert!(workspace.built_from("strata-core").expect("it is a member").contains("serde"));
     }
 }

@@ -5,6 +5,7 @@ mod manifests;
 mod sources;
 mod texts;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
@@ -16,6 +17,8 @@ use crate::workspace::Workspace;
 pub(crate) struct House {
     pub(crate) workspace: Workspace,
     pub(crate) files: Vec<File>,
+    /// The packages that `strata-core` is built from when it is built alone.
+    pub(crate) below_core: BTreeSet<String>,
 }
 
 /// A text file of the tree.
@@ -89,7 +92,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result {
     let mut files = Vec::new();
     collect(&workspace.root, &workspace.root, &mut files)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    let house = House { workspace: workspace.clone(), files };
+    let below_core = workspace.built_from("strata-core")?;
+    let house = House { workspace: workspace.clone(), files, below_core };
     let mut count = 0;
     for (name, rule) in RULES {
         let findings = rule(&house);

@@ -83,7 +83,7 @@ mod tests {
         let member = Member { name: "a".into(), folder: "crates/a".into(), ..Member::default() };
         let workspace = Workspace { members: vec![member], ..Workspace::default() };
         let files = House::of(&[("README.md", "# A\n\nText.\n"), ("crates/a/README.md", "# a\n")]).files;
-        let found = crates_have_readmes(&House { workspace, files });
+        let found = crates_have_readmes(&House { workspace, files, ..House::default() });
         assert_eq!(found, [Finding::new("crates/a/README.md", "is missing, or only a title")]);
     }
 }
