@@ -36,13 +36,16 @@ impl<T: Value> Collection<T> {
     }
 
     /// See [`Handle::get`].
-    pub async fn get(&self, name: &str) -> Result<Option<T>> {
-        self.handle.get(name).await
+    pub fn get<'a>(&'a self, name: &'a str) -> impl Future<Output = Result<Option<T>>> + 'a {
+        self.handle.get(name)
     }
 
     /// See [`Handle::get_versioned`].
-    pub async fn get_versioned(&self, name: &str) -> Result<Option<(T, Version)>> {
-        self.handle.get_versioned(name).await
+    pub fn get_versioned<'a>(
+        &'a self,
+        name: &'a str,
+    ) -> impl Future<Output = Result<Option<(T, Version)>>> + 'a {
+        self.handle.get_versioned(name)
     }
 
     /// See [`Handle::peek`].
@@ -51,8 +54,12 @@ impl<T: Value> Collection<T> {
     }
 
     /// See [`Handle::view`].
-    pub async fn view<R>(&self, name: &str, look: impl FnOnce(View<'_>) -> R) -> Result<Option<R>> {
-        self.handle.view(name, look).await
+    pub fn view<'a, R: 'a>(
+        &'a self,
+        name: &'a str,
+        look: impl FnOnce(View<'_>) -> R + 'a,
+    ) -> impl Future<Output = Result<Option<R>>> + 'a {
+        self.handle.view(name, look)
     }
 
     /// See [`Handle::set`].

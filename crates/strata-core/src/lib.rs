@@ -37,7 +37,7 @@ pub use collection::Collection;
 pub use error::{Error, ErrorKind, Result};
 pub use expiry::Expiry;
 pub use handle::{
-    Body, Entries, Export, Exported, Handle, HandleBuilder, Imported, Info, Keys, Needs, Purged, Resealed, Saving, Selection,
+    Body, Entries, Export, Exported, Handle, HandleBuilder, Imported, Info, Keys, Needs, Purged, Resealed, Selection,
     Set, Staged, Touch, Ttl, View, Writes,
 };
 pub use journal::Journal;

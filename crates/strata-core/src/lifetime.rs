@@ -164,7 +164,7 @@ fn invalid(message: String) -> Error {
 mod tests {
     use super::*;
 
-    const HOUR: Duration = Duration::from_secs(3600);
+    const HOUR: Duration = Duration::from_hours(1);
 
     #[test]
     fn bad_lives_are_refused_with_the_way_out() {

@@ -24,7 +24,7 @@ pub use read::{Info, View};
 pub use select::{Entries, Keys, Selection};
 pub use sweep::Purged;
 pub use transfer::{Body, Export, Exported, Imported, Resealed};
-pub use write::{Saving, Set};
+pub use write::Set;
 pub use writes::{Staged, Writes};
 
 use crate::batch::Durability;

@@ -85,7 +85,7 @@ impl Handle {
             match self.try_update(&key, life, &mut change).await {
                 // Gone: it ended between the read and the write, so the next try finds nothing there.
                 Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Gone) => {
-                    yield_now().await
+                    yield_now().await;
                 }
                 done => return done,
             }
@@ -105,22 +105,20 @@ impl Handle {
             Some(record) => self.draftable::<T>(key, record, now)?,
             None => None,
         };
+        // A record past its sealed cap is dead, though the store takes it for a living one.
+        let guard = record.as_ref().map_or(Guard::Absent, |record| Guard::Version(record.version));
         let Some((record, found)) = record.zip(found) else {
             return match change(None) {
-                Some(value) => self.create(key, &value, life, now).await.map(Some),
+                Some(value) => self.create(key, guard, &value, life, now).await.map(Some),
                 None => Ok(None),
             };
         };
         let Draftable { value, header, stored } = found;
-        match change(Some(value)) {
-            Some(value) => {
-                self.replace(key, &record, Draftable { value, header, stored }, now).await.map(Some)
-            }
-            None => {
-                let op = Op { key: key.clone(), guard: Guard::Version(record.version), write: Write::Remove };
-                self.pipe.commit(Batch::one(now, self.pipe.durability, op)).await.map(|_| None)
-            }
+        if let Some(value) = change(Some(value)) {
+            return self.replace(key, &record, Draftable { value, header, stored }, now).await.map(Some);
         }
+        let op = Op { key: key.clone(), guard, write: Write::Remove };
+        self.pipe.commit(Batch::one(now, self.pipe.durability, op)).await.map(|_| None)
     }
 
     fn draftable<T: Value>(
@@ -139,6 +137,7 @@ impl Handle {
     async fn create<T: Value>(
         &self,
         key: &Key,
+        guard: Guard,
         value: &T,
         life: Lifetime,
         now: Timestamp,
@@ -148,7 +147,7 @@ impl Handle {
         let expiry = life.starting(now)?;
         let payload = self.pipe.seal(None, key, draft, expiry.not_after())?;
         let write = Write::Put { payload, expiry: Keep::Set(expiry), tags: Keep::Set(Tags::none()) };
-        self.put(key, Guard::Absent, write, now).await
+        self.put(key, guard, write, now).await
     }
 
     async fn replace<T: Value>(

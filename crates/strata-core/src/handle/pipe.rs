@@ -169,20 +169,20 @@ impl Pipe {
             batch.ops.iter().map(|op| (op.key.clone(), News::of(&op.write))).collect();
         let committed = self.engine().commit(batch).await?;
         for ((key, news), outcome) in news.into_iter().zip(&committed.outcomes) {
-            self.announce(key, news, *outcome);
+            self.announce(&key, news, *outcome);
         }
         Ok(committed)
     }
 
     /// Tells subscribers and the bus what an operation did.
     #[inline]
-    pub(super) fn announce(&self, key: Key, news: News, outcome: Outcome) {
+    pub(super) fn announce(&self, key: &Key, news: News, outcome: Outcome) {
         if self.hub.is_heard() || self.bus.is_some() {
             self.announce_heard(key, news, outcome);
         }
     }
 
-    fn announce_heard(&self, key: Key, news: News, outcome: Outcome) {
+    fn announce_heard(&self, key: &Key, news: News, outcome: Outcome) {
         if key.is_system() || news == News::None {
             return;
         }

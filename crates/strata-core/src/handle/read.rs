@@ -84,35 +84,26 @@ impl Handle {
     /// # Errors
     /// [`ErrorKind::Mismatch`] for a value of another shape, [`ErrorKind::Corrupt`], [`ErrorKind::MissingKey`],
     /// [`ErrorKind::Downgrade`], and what the store reports.
-    pub async fn get<T: Value>(&self, name: &str) -> Result<Option<T>> {
-        Ok(self.get_versioned(name).await?.map(|(value, _)| value))
+    pub fn get<'a, T: Value>(&'a self, name: &'a str) -> impl Future<Output = Result<Option<T>>> + 'a {
+        self.consider(name, |opened, _| decode(opened))
     }
 
     /// The value and its version, as [`Handle::get`].
-    pub async fn get_versioned<T: Value>(&self, name: &str) -> Result<Option<(T, Version)>> {
-        self.examine(name, |value, version| Ok::<_, Error>((value, version))).await
+    pub fn get_versioned<'a, T: Value>(
+        &'a self,
+        name: &'a str,
+    ) -> impl Future<Output = Result<Option<(T, Version)>>> + 'a {
+        self.consider(name, |opened, version| Ok((decode(opened)?, version)))
     }
 
     /// What `judge` makes of the value under `name`, if it lives. Counts as activity, as `get` does, only when `judge` accepts
     /// it: whoever is refused, such as the bearer of a wrong secret, does not keep the record alive. The refusal is returned.
-    pub async fn examine<T: Value, R, E: From<Error>>(
-        &self,
-        name: &str,
-        judge: impl FnOnce(T, Version) -> Result<R, E>,
-    ) -> Result<Option<R>, E> {
-        let key = self.key(name)?;
-        let now = self.pipe.now();
-        let Some(record) = self.pipe.live(&key, now).await? else { return Ok(None) };
-        let (judged, slide) = {
-            let mut scratch = Scratch::take();
-            let Some(opened) = self.pipe.open(&key, &record, now, &mut scratch)? else { return Ok(None) };
-            let judged = judge(decode(&opened)?, record.version)?;
-            (judged, self.pipe.slide_due(&opened.header, record.expiry, now))
-        };
-        if let Some(target) = slide {
-            self.pipe.slide(key, now, target).await;
-        }
-        Ok(Some(judged))
+    pub fn examine<'a, T: Value, R: 'a, E: From<Error> + 'a>(
+        &'a self,
+        name: &'a str,
+        judge: impl FnOnce(T, Version) -> Result<R, E> + 'a,
+    ) -> impl Future<Output = Result<Option<R>, E>> + 'a {
+        self.consider(name, |opened, version| judge(decode(opened)?, version))
     }
 
     /// The value under `name` without counting as activity.
@@ -127,19 +118,37 @@ impl Handle {
 
     /// Looks at the opened value without decoding it into an owned one: several times cheaper than [`Handle::get`] for
     /// records of many small parts. Counts as activity, as `get` does.
-    pub async fn view<R>(&self, name: &str, look: impl FnOnce(View<'_>) -> R) -> Result<Option<R>> {
+    pub fn view<'a, R: 'a>(
+        &'a self,
+        name: &'a str,
+        look: impl FnOnce(View<'_>) -> R + 'a,
+    ) -> impl Future<Output = Result<Option<R>>> + 'a {
+        self.consider(name, |opened, version| {
+            let Header { codec, shape, .. } = opened.header;
+            Ok(look(View { body: opened.body, codec, shape, version }))
+        })
+    }
+
+    /// Every read that counts as activity: one future, flat and small, for it is the hottest path there is.
+    async fn consider<R, E: From<Error>>(
+        &self,
+        name: &str,
+        look: impl FnOnce(&Opened<'_>, Version) -> Result<R, E>,
+    ) -> Result<Option<R>, E> {
         let key = self.key(name)?;
         let now = self.pipe.now();
-        let Some(record) = self.pipe.live(&key, now).await? else { return Ok(None) };
+        let Some(record) = self.pipe.engine().get(&key).await? else { return Ok(None) };
+        if record.is_dead(now) {
+            return Ok(None);
+        }
         let (seen, slide) = {
             let mut scratch = Scratch::take();
             let Some(opened) = self.pipe.open(&key, &record, now, &mut scratch)? else { return Ok(None) };
-            let Header { codec, shape, .. } = opened.header;
-            let seen = look(View { body: opened.body, codec, shape, version: record.version });
-            (seen, self.pipe.slide_due(&opened.header, record.expiry, now))
+            (look(&opened, record.version)?, self.pipe.slide_due(&opened.header, record.expiry, now))
         };
         if let Some(target) = slide {
-            self.pipe.slide(key, now, target).await;
+            // Boxed, for it is rare and would make every read's future several times as large.
+            Box::pin(self.pipe.slide(key, now, target)).await;
         }
         Ok(Some(seen))
     }

@@ -21,7 +21,7 @@ use crate::seal::KeyId;
 use crate::time::{ManualClock, Timestamp};
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Cart {
@@ -271,6 +271,10 @@ async fn s26_a_cap_stretched_in_the_store_does_not_hold() {
     let gone = db.modify("s", |value: &mut u32| *value += 1).await.expect_err("dead");
     assert_eq!(gone.kind(), ErrorKind::Gone);
     assert_eq!(db.update("s", |value: Option<u32>| value.map(|_| 9)).await.expect("update"), None);
+    let created = db.update_within("s", Lifetime::ttl(MINUTE), |value: Option<u32>| value.or(Some(5))).await;
+    assert!(created.expect("a new life in place of the dead one").is_some());
+    assert_eq!(db.peek::<u32>("s").await.expect("peek"), Some(5));
+    assert_eq!(db.ttl("s").await.expect("ttl"), Ttl::Left(MINUTE));
 }
 
 #[tokio::test]
@@ -493,9 +497,9 @@ async fn several_writes_are_one() {
     carts.set("old", &cart(1)).await.expect("set");
     let lost = db
         .writes()
-        .add(carts.set("new", &cart(2)))
-        .add(carts.removal("old"))
-        .add(db.check("owner", Guard::Present))
+        .stage(carts.set("new", &cart(2)))
+        .stage(carts.removal("old"))
+        .stage(db.check("owner", Guard::Present))
         .commit()
         .await
         .expect_err("the check does not hold");
@@ -503,15 +507,15 @@ async fn several_writes_are_one() {
     assert!(
         carts.contains("old").await.expect("contains") && !carts.contains("new").await.expect("contains")
     );
-    let writes = db.writes().add(carts.set("new", &cart(2)).tag("t")).add(carts.removal("old"));
+    let writes = db.writes().stage(carts.set("new", &cart(2)).tag("t")).stage(carts.removal("old"));
     assert_eq!(writes.commit().await.expect("commit").len(), 2);
     assert!(
         !carts.contains("old").await.expect("contains") && carts.contains("new").await.expect("contains")
     );
-    let twice = db.writes().add(db.removal("a")).add(db.removal("a")).commit().await.expect_err("twice");
+    let twice = db.writes().stage(db.removal("a")).stage(db.removal("a")).commit().await.expect_err("twice");
     assert_eq!(twice.kind(), ErrorKind::Invalid);
     let other = world();
-    let foreign = db.writes().add(other.db.removal("a")).commit().await.expect_err("another store");
+    let foreign = db.writes().stage(other.db.removal("a")).commit().await.expect_err("another store");
     assert_eq!(foreign.kind(), ErrorKind::Invalid);
 }
 
@@ -602,7 +606,7 @@ async fn journal_and_bus_see_every_commit() {
     db.set("a", &1_u32).await.expect("set");
     assert!(store.get(&Key::system("stamp").expect("key")).await.expect("get").is_some());
     db.modify("a", |n: &mut u32| *n += 1).await.expect("modify");
-    assert_eq!(db.writes().add(db.removal("a")).commit().await.expect("commit").len(), 1);
+    assert_eq!(db.writes().stage(db.removal("a")).commit().await.expect("commit").len(), 1);
     let tape = tape.0.lock().expect("lock");
     assert_eq!(
         tape.iter().map(|change| change.kind).collect::<Vec<_>>(),
@@ -638,7 +642,6 @@ async fn exports_come_back_sealed_or_plain() {
             "a sealed body opens only under its name"
         );
         db.remove("b").await.expect("remove");
-        clock.set(clock.now().saturating_add(0 * MINUTE));
         let late = Exported { expiry: [1, 0, u64::MAX], ..back };
         assert_eq!(db.import(&late, Guard::Any).await.expect("import"), Imported::Expired);
     }
@@ -718,5 +721,5 @@ fn futures_can_be_sent() {
     send(db.clear());
     send(db.expire("a", Lifetime::FOREVER));
     send(db.select().count());
-    send(db.writes().add(db.removal("a")).commit());
+    send(db.writes().stage(db.removal("a")).commit());
 }

@@ -21,14 +21,22 @@ use crate::time::Timestamp;
 /// it is in the living record: its expiry, its tags. Resolves to the new [`Version`].
 ///
 /// Bad input given to any of its methods is reported when it is awaited, before anything is written.
+///
+/// A future written by hand, so that a save is one boxed future, the store's, and no copy of the rest.
 #[must_use = "nothing is written until this is awaited"]
 pub struct Set<'h> {
     pub(super) handle: &'h Handle,
-    pub(super) parts: Result<Parts>,
+    /// What was gathered; taken when it is sealed.
+    parts: Option<Result<Parts>>,
+    /// The commit under way.
+    commit: Option<Started<'h>>,
 }
 
+/// The key to announce and the store's future.
+type Started<'h> = (Key, BoxFuture<'h, Result<Committed>>);
+
 /// What a [`Set`] has gathered.
-pub(super) struct Parts {
+struct Parts {
     key: Key,
     draft: Draft,
     guard: Guard,
@@ -59,7 +67,7 @@ impl Handle {
                 durability: self.pipe.durability,
             })
         });
-        Set { handle: self, parts }
+        Set { handle: self, parts: Some(parts), commit: None }
     }
 
     /// Removes what is under `name`, and says whether a living value was there.
@@ -176,16 +184,17 @@ impl<'h> Set<'h> {
 
     #[inline]
     fn change(&mut self, change: impl FnOnce(&mut Parts) -> Result<()>) {
-        if let Ok(parts) = &mut self.parts
+        if let Some(Ok(parts)) = &mut self.parts
             && let Err(error) = change(parts)
         {
-            self.parts = Err(error);
+            self.parts = Some(Err(error));
         }
     }
 
     /// Stamps and seals: the operation and the durability it wants.
-    pub(super) fn into_op(self, now: Timestamp) -> Result<(Op, Durability)> {
-        let Parts { key, draft, guard, life, tags, durability } = self.parts?;
+    pub(super) fn take_op(&mut self, now: Timestamp) -> Result<(Op, Durability)> {
+        let parts = self.parts.take().expect("a set is awaited or committed once");
+        let Parts { key, draft, guard, life, tags, durability } = parts?;
         let expiry = life.map(|life| life.starting(now)).transpose()?;
         let payload =
             self.handle.pipe.seal(None, &key, draft, expiry.and_then(|expiry| expiry.not_after()))?;
@@ -196,86 +205,46 @@ impl<'h> Set<'h> {
         let expiry = expiry.map_or(Keep::Keep, |expiry: Expiry| Keep::Set(expiry));
         Ok((Op { key, guard, write: Write::Put { payload, expiry, tags } }, durability))
     }
+
+    /// Seals and hands the batch to the store.
+    fn start(&mut self) -> Result<Started<'h>> {
+        let pipe = &self.handle.pipe;
+        let now = pipe.now();
+        let (op, durability) = self.take_op(now)?;
+        let key = op.key.clone();
+        let mut batch = Batch::one(now, durability, op);
+        if let Some(journal) = &pipe.journal {
+            journal.record(&mut batch)?;
+        }
+        Ok((key, pipe.engine().commit(batch)))
+    }
 }
 
 impl fmt::Debug for Set<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = self.parts.as_ref().map(|parts| &parts.key);
-        f.debug_struct("Set").field("key", &key).finish_non_exhaustive()
+        let parts = self.parts.as_ref().and_then(|parts| parts.as_ref().ok());
+        f.debug_struct("Set").field("key", &parts.map(|parts| &parts.key)).finish_non_exhaustive()
     }
 }
 
-impl<'h> IntoFuture for Set<'h> {
-    type Output = Result<Version>;
-    type IntoFuture = Saving<'h>;
-
-    fn into_future(self) -> Saving<'h> {
-        Saving(Step::Start(self))
-    }
-}
-
-/// A [`Set`] being awaited. Written by hand so that a save is one boxed future, the store's.
-#[must_use = "futures do nothing unless polled"]
-pub struct Saving<'h>(Step<'h>);
-
-// The large variant is the one every save starts in; boxing it would be an allocation for each.
-#[allow(clippy::large_enum_variant)]
-enum Step<'h> {
-    Start(Set<'h>),
-    Committing { handle: &'h Handle, key: Key, commit: BoxFuture<'h, Result<Committed>> },
-    Done,
-}
-
-impl Future for Saving<'_> {
+impl Future for Set<'_> {
     type Output = Result<Version>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            match &mut self.0 {
-                Step::Committing { commit, .. } => {
-                    let committed = std::task::ready!(commit.as_mut().poll(context));
-                    let Step::Committing { handle, key, .. } = std::mem::replace(&mut self.0, Step::Done)
-                    else {
-                        unreachable!("matched above")
-                    };
-                    return Poll::Ready(committed.map(|committed| {
-                        // A put leaves an outcome with a version; journal entries follow it.
-                        let outcome = committed.outcomes[0];
-                        handle.pipe.announce(key, News::Put, outcome);
-                        outcome.after.expect("a put has a version")
-                    }));
-                }
-                Step::Start(_) => {
-                    let Step::Start(set) = std::mem::replace(&mut self.0, Step::Done) else {
-                        unreachable!("matched above")
-                    };
-                    let handle = set.handle;
-                    match start(set) {
-                        Ok((key, commit)) => self.0 = Step::Committing { handle, key, commit },
-                        Err(error) => return Poll::Ready(Err(error)),
-                    }
-                }
-                Step::Done => panic!("a save was polled after it had completed"),
-            }
-        }
-    }
-}
-
-/// Seals and hands the batch to the store.
-fn start(set: Set<'_>) -> Result<(Key, BoxFuture<'_, Result<Committed>>)> {
-    let pipe = &set.handle.pipe;
-    let now = pipe.now();
-    let (op, durability) = set.into_op(now)?;
-    let key = op.key.clone();
-    let mut batch = Batch::one(now, durability, op);
-    if let Some(journal) = &pipe.journal {
-        journal.record(&mut batch)?;
-    }
-    Ok((key, pipe.engine().commit(batch)))
-}
-
-impl fmt::Debug for Saving<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Saving").finish_non_exhaustive()
+        let set = &mut *self;
+        let (key, commit) = match &mut set.commit {
+            Some(started) => started,
+            None => match set.start() {
+                Ok(started) => set.commit.insert(started),
+                Err(error) => return Poll::Ready(Err(error)),
+            },
+        };
+        let committed = std::task::ready!(commit.as_mut().poll(context));
+        Poll::Ready(committed.map(|committed| {
+            // A put leaves an outcome with a version; what a journal added follows it.
+            let outcome = committed.outcomes[0];
+            set.handle.pipe.announce(key, News::Put, outcome);
+            outcome.after.expect("a put has a version")
+        }))
     }
 }

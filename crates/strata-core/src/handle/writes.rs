@@ -74,7 +74,7 @@ impl Handle {
 
 impl<'h> Writes<'h> {
     /// Adds a change.
-    pub fn add(mut self, change: impl Into<Staged<'h>>) -> Self {
+    pub fn stage(mut self, change: impl Into<Staged<'h>>) -> Self {
         self.staged.push(change.into());
         self
     }
@@ -114,7 +114,7 @@ impl Staged<'_> {
             ));
         }
         match self.0 {
-            Stage::Set(set) => set.into_op(now).map(|(op, durability)| (op, Some(durability))),
+            Stage::Set(mut set) => set.take_op(now).map(|(op, durability)| (op, Some(durability))),
             Stage::Plain { key, guard, write, .. } => Ok((Op { key: key?, guard, write }, None)),
         }
     }

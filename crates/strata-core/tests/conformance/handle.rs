@@ -10,7 +10,7 @@ use strata_core::{
     Result, Scan, Select, Store, Tags,
 };
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// What is stored, without versions: names, values, expiry, tags.
 type State = BTreeMap<String, (Payload, Expiry, Tags)>;
@@ -74,8 +74,8 @@ const WHOLE: &[(&str, Operation)] = &[
     ("touch", |db| Box::pin(async { db.touch("sliding").await.map(drop) })),
     ("writes", |db| {
         Box::pin(async {
-            let writes = db.writes().add(db.set("new", &7_u32)).add(db.removal("tagged"));
-            writes.add(db.check("plain", Guard::Present)).commit().await.map(drop)
+            let writes = db.writes().stage(db.set("new", &7_u32)).stage(db.removal("tagged"));
+            writes.stage(db.check("plain", Guard::Present)).commit().await.map(drop)
         })
     }),
     ("purge", |db| Box::pin(async { db.purge(None, 10).await.map(drop) })),
@@ -113,7 +113,7 @@ fn s35_every_call_of_every_operation_fails_once_and_leaves_all_or_nothing() {
                 match result {
                     // A failed slide is not the read's failure, so a read may succeed with nothing changed.
                     Ok(()) if name.contains("slides") => {
-                        assert!(state == before || state == after, "{context}")
+                        assert!(state == before || state == after, "{context}");
                     }
                     Ok(()) => assert!(state == after, "{context}"),
                     Err(error) => {
@@ -132,7 +132,7 @@ fn s35_every_call_of_every_operation_fails_once_and_leaves_all_or_nothing() {
                         assert!(
                             fault == Fault::LostAnswer && error.kind() == ErrorKind::Conflict,
                             "{context}, then {error}"
-                        )
+                        );
                     },
                     |()| assert!(world.state() == after, "{context}, then done again"),
                 );
