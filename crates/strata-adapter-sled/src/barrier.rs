@@ -28,7 +28,8 @@ pub(crate) struct Barrier {
 impl Barrier {
     /// Writes out everything written so far, and finds out what the barrier is worth. Something has to have been written.
     pub(crate) fn open(path: &Path, engine: &Engine) -> Result<Self> {
-        let log = File::open(path.join("db")).map_err(|error| from_io("open", "`db` cannot be read", error))?;
+        let log =
+            File::open(path.join("db")).map_err(|error| from_io("open", "`db` cannot be read", error))?;
         let before = real::count();
         engine.flush()?;
         let level = if real::arrived_since(before) { Durability::Power } else { Durability::Process };

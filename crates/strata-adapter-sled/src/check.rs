@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use sled::IVec;
-use strata_core::{Key, Result};
+use strata_core::{Key, Result, Timestamp};
 
 use crate::change::Entries;
 use crate::core::Core;
 use crate::engine::Engine;
 use crate::format::{
-    chunk_name, due_name, is_damage, record_name, space, split_chunk_name, split_due_name, split_tag_name, tag_name,
+    UNFILED, chunk_name, due_name, is_damage, record_name, space, split_chunk_name, split_due_name,
+    split_tag_name, tag_name,
 };
 use crate::record::Stored;
 
@@ -126,10 +127,10 @@ fn check_record(core: &Core, key: &[u8], report: &mut Check) -> Result<()> {
 /// The record, if all of it is whole, filed no later than its deadline, and under a key that can be.
 pub(crate) fn verify(engine: &Engine, key: &[u8], raw: IVec) -> Result<Option<Stored>> {
     let Some(stored) = known(Stored::parse(key, raw))? else { return Ok(None) };
-    let deadline = stored.expiry().deadline().map_or(crate::format::UNFILED, |deadline| deadline.as_millis());
+    let deadline = stored.expiry().deadline().map_or(UNFILED, Timestamp::as_millis);
     let filed_well = match stored.filed() {
-        crate::format::UNFILED => deadline == crate::format::UNFILED,
-        filed => filed <= deadline && deadline != crate::format::UNFILED,
+        UNFILED => deadline == UNFILED,
+        filed => filed <= deadline && deadline != UNFILED,
     };
     if !filed_well || Key::from_stored(key).is_err() {
         return Ok(None);
@@ -156,7 +157,15 @@ fn check_tag(core: &Core, name: &[u8], report: &mut Check) -> Result<()> {
         return Ok(());
     };
     let confirms = |stored: &Stored| stored.tags().iter().any(|has| has.as_str().as_bytes() == tag);
-    check_entry(core, name, &key, report, confirms, |report| &mut report.tag_entries, ProblemKind::StrayTagEntry)
+    check_entry(
+        core,
+        name,
+        &key,
+        report,
+        confirms,
+        |report| &mut report.tag_entries,
+        ProblemKind::StrayTagEntry,
+    )
 }
 
 fn check_due(core: &Core, name: &[u8], report: &mut Check) -> Result<()> {
@@ -165,7 +174,15 @@ fn check_due(core: &Core, name: &[u8], report: &mut Check) -> Result<()> {
         return Ok(());
     };
     let confirms = |stored: &Stored| stored.filed() == filed;
-    check_entry(core, name, &key, report, confirms, |report| &mut report.due_entries, ProblemKind::StrayDueEntry)
+    check_entry(
+        core,
+        name,
+        &key,
+        report,
+        confirms,
+        |report| &mut report.due_entries,
+        ProblemKind::StrayDueEntry,
+    )
 }
 
 fn check_chunk(core: &Core, name: &[u8], report: &mut Check) -> Result<()> {
@@ -173,8 +190,9 @@ fn check_chunk(core: &Core, name: &[u8], report: &mut Check) -> Result<()> {
         report.problem(ProblemKind::DamagedEntry, name);
         return Ok(());
     };
-    let confirms =
-        |stored: &Stored| stored.chunks().is_some_and(|chunks| chunks.version == version && index < chunks.count);
+    let confirms = |stored: &Stored| {
+        stored.chunks().is_some_and(|chunks| chunks.version == version && index < chunks.count)
+    };
     check_entry(core, name, &key, report, confirms, |report| &mut report.chunks, ProblemKind::StrayChunk)
 }
 

@@ -62,7 +62,7 @@ impl SledConfig {
     /// How often relaxed commits are written out: 500 ms by default, 10 ms to 1 minute. A crash can take twice that
     /// ([`Capabilities::relaxed_window`](strata_core::Capabilities::relaxed_window)): what gathered, and what was under way.
     pub fn flush_every(mut self, interval: Duration) -> Self {
-        self.flush_every = interval.clamp(Duration::from_millis(10), Duration::from_secs(60));
+        self.flush_every = interval.clamp(Duration::from_millis(10), Duration::from_mins(1));
         self
     }
 
@@ -84,6 +84,6 @@ impl SledConfig {
     /// Errors: `Locked` (another process has it), `Foreign` (not ours), `Newer`, `ReadOnly`, `Full`, `Corrupt`, each with
     /// the way out; `Invalid` when there is no store and none may be created. None of them changes data.
     pub fn open(self) -> Result<SledStore> {
-        SledStore::open(self)
+        SledStore::open(&self)
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 use strata_core::{
-    Atomicity, Batch, Capabilities, Coherence, Committed, GuardScope, Key, Listing, Payload, Protection, Record, Result,
-    Version, Write,
+    Atomicity, Batch, Capabilities, Coherence, Committed, GuardScope, Key, Listing, Payload, Protection,
+    Record, Result, Version, Write,
 };
 
 use crate::barrier::Barrier;
@@ -78,7 +78,10 @@ impl Core {
 
     fn large_payload(&self, key: &Key, stored: &Stored) -> Result<Payload> {
         let mut payload = Vec::with_capacity(stored.payload_len().min(crate::SledConfig::MAX_PAYLOAD));
-        let chunks = stored.chunks().into_iter().flat_map(|chunks| (0..chunks.count).map(move |i| (chunks.version, i)));
+        let chunks = stored
+            .chunks()
+            .into_iter()
+            .flat_map(|chunks| (0..chunks.count).map(move |i| (chunks.version, i)));
         for (version, index) in chunks {
             let chunk = self.engine.get(&chunk_name(key.as_bytes(), version, index))?;
             payload.extend_from_slice(&chunk.ok_or_else(|| damaged(&format!("the record `{key}`")))?);

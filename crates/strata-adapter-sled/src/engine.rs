@@ -94,7 +94,11 @@ impl Engine {
 
     #[cfg(test)]
     fn burn(&self) -> Result<()> {
-        if self.fuse.burn() { Ok(()) } else { Err(self.poison.by_io("commit", std::io::Error::other("the fuse has blown"))) }
+        if self.fuse.burn() {
+            Ok(())
+        } else {
+            Err(self.poison.by_io("commit", std::io::Error::other("the fuse has blown")))
+        }
     }
 }
 
@@ -122,26 +126,31 @@ impl Iterator for Entries<'_> {
 /// A test's knife: lets so many writes through and none after.
 #[cfg(test)]
 pub(crate) mod fuse {
+    use std::cell::Cell;
     use std::sync::atomic::{AtomicI64, Ordering};
 
     #[derive(Debug)]
     pub(crate) struct Fuse(AtomicI64);
 
+    thread_local! {
+        static NEXT: Cell<i64> = const { Cell::new(i64::MAX) };
+    }
+
     impl Default for Fuse {
         fn default() -> Self {
-            Self(AtomicI64::new(i64::MAX))
+            Self(AtomicI64::new(NEXT.replace(i64::MAX)))
         }
     }
 
     impl Fuse {
+        /// Lets `writes` through in the store that this thread opens next, those of the open included.
+        pub(crate) fn set_next(writes: i64) {
+            NEXT.set(writes);
+        }
+
         /// Lets `writes` more through.
         pub(crate) fn set(&self, writes: i64) {
             self.0.store(writes, Ordering::SeqCst);
-        }
-
-        /// How many are still let through.
-        pub(crate) fn left(&self) -> i64 {
-            self.0.load(Ordering::SeqCst)
         }
 
         pub(super) fn burn(&self) -> bool {

@@ -64,8 +64,12 @@ fn kind_of_io(error: &io::Error) -> ErrorKind {
 
 fn way_out(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::Full => "the disk is full; make room, then open the store again, nothing acknowledged is lost",
-        ErrorKind::ReadOnly => "it cannot be written here; change its owner, mode or mount, or choose another path",
+        ErrorKind::Full => {
+            "the disk is full; make room, then open the store again, nothing acknowledged is lost"
+        }
+        ErrorKind::ReadOnly => {
+            "it cannot be written here; change its owner, mode or mount, or choose another path"
+        }
         ErrorKind::Corrupt => "it is damaged; restore a backup or open once with `repair`",
         ErrorKind::Locked => "another process holds it; close it there first",
         ErrorKind::Foreign => "it was not written by this program; choose another path",

@@ -102,7 +102,8 @@ pub(crate) fn intent_name(version: u64, piece: u16) -> Name {
 /// A tag entry's tag and key.
 pub(crate) fn split_tag_name(name: &[u8]) -> Result<(&[u8], Key)> {
     let rest = name.strip_prefix(&[space::TAG]).unwrap_or_default();
-    let end = rest.iter().position(|&byte| byte == END).ok_or_else(|| damaged("an entry of the tag index"))?;
+    let end =
+        rest.iter().position(|&byte| byte == END).ok_or_else(|| damaged("an entry of the tag index"))?;
     Ok((&rest[..end], Key::from_stored(&rest[end + 1..])?))
 }
 

@@ -140,7 +140,8 @@ fn refuse_foreign(path: &Path, create: bool) -> Result<()> {
     }
     // The root of a fresh file system has this one.
     if names.iter().any(|name| name != "lost+found") {
-        let what = if has("db") && has("conf") { "a sled database of another program" } else { "files of others" };
+        let what =
+            if has("db") && has("conf") { "a sled database of another program" } else { "files of others" };
         return Err(Error::new(
             ErrorKind::Foreign,
             "open",

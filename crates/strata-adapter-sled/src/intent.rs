@@ -40,12 +40,11 @@ pub(crate) struct Slot<'a> {
 impl Slots {
     fn take(&self) -> Option<Slot<'_>> {
         let mut free = self.0.lock();
-        let number = match free.free.pop() {
-            Some(number) => number,
-            None => {
-                free.made = free.made.checked_add(1)?;
-                free.made - 1
-            }
+        let number = if let Some(number) = free.free.pop() {
+            number
+        } else {
+            free.made = free.made.checked_add(1)?;
+            free.made - 1
         };
         Some(Slot { slots: self, number })
     }

@@ -16,6 +16,8 @@ mod change;
 mod check;
 mod config;
 mod core;
+#[cfg(test)]
+mod cuts;
 mod engine;
 mod error;
 mod format;

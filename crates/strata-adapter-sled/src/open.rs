@@ -67,7 +67,9 @@ fn start(config: &SledConfig) -> Result<sled::Db> {
     let mut tries = 1;
     loop {
         match start_once(&config.path, config) {
-            Err(error) if error.kind() == ErrorKind::Locked && tries < LOCK_TRIES => thread::sleep(LOCK_PAUSE),
+            Err(error) if error.kind() == ErrorKind::Locked && tries < LOCK_TRIES => {
+                thread::sleep(LOCK_PAUSE);
+            }
             started => return started,
         }
         tries += 1;
@@ -102,7 +104,7 @@ fn identify(engine: &Engine, state: State, repairing: bool) -> Result<StoreId> {
         (Ok(Some(id)), _) => Ok(id),
         (Ok(None), State::Begun) => create(engine, &name),
         // The marker says which store this is; a repair writes the header anew.
-        (Ok(None), State::Complete(id)) | (Err(_), State::Complete(id)) if repairing => {
+        (Ok(None) | Err(_), State::Complete(id)) if repairing => {
             write_header(engine, &name, id)?;
             Ok(id)
         }

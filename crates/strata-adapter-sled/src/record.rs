@@ -6,7 +6,7 @@
 use sled::IVec;
 use strata_core::{Expiry, Key, Payload, Record, Result, Tag, Tags, Timestamp, Version};
 
-use crate::error::{damaged, newer};
+use crate::error::damaged;
 use crate::format::{FORMAT, MAX_ENTRY, UNFILED};
 
 /// Bytes before the tags.
@@ -35,10 +35,9 @@ pub(crate) struct Stored {
 impl Stored {
     /// Reads a record's header. Damage is an error; nothing read from damaged bytes comes out.
     pub(crate) fn parse(key: &[u8], raw: IVec) -> Result<Self> {
-        match raw.first() {
-            Some(&FORMAT) => {}
-            Some(&format) if format > FORMAT => return Err(newer("read", u64::from(format))),
-            _ => return Err(damaged_record(key)),
+        // A newer format is told by the store's header; here another number is damage.
+        if raw.first() != Some(&FORMAT) {
+            return Err(damaged_record(key));
         }
         let (end, body) = header_end(&raw).ok_or_else(|| damaged_record(key))?;
         let stated = u32::from_le_bytes(raw[end..body].try_into().map_err(|_| damaged_record(key))?);
@@ -233,7 +232,7 @@ mod tests {
             version: Version::new(77),
             created: at(1_000),
             updated: at(2_000),
-            expiry: Expiry::idle(Duration::from_secs(60), at(2_000)).capped(at(100_000)),
+            expiry: Expiry::idle(Duration::from_mins(1), at(2_000)).capped(at(100_000)),
             tags: Tags::new(["user:ada", "device:1"].map(|tag| Tag::new(tag).expect("valid"))).expect("two"),
         }
     }
@@ -267,7 +266,8 @@ mod tests {
         let record = sample(b"value");
         let mut expiry = record.expiry;
         assert!(expiry.slide_to(at(90_000)));
-        let slid = Stored::parse(KEY, stored(&record, 62_000).slid(KEY, expiry, 90_000).into()).expect("whole");
+        let slid =
+            Stored::parse(KEY, stored(&record, 62_000).slid(KEY, expiry, 90_000).into()).expect("whole");
         assert_eq!(slid.filed(), 90_000);
         let payload = Payload::from(slid.inline_payload(KEY).expect("whole"));
         assert_eq!(slid.record(payload), Record { expiry, ..record });
@@ -281,7 +281,10 @@ mod tests {
                 let mut flipped = bytes.clone();
                 flipped[index] ^= mask;
                 let read = Stored::parse(KEY, flipped.into());
-                assert!(read.and_then(|stored| stored.inline_payload(KEY).map(drop)).is_err(), "byte {index}");
+                assert!(
+                    read.and_then(|stored| stored.inline_payload(KEY).map(drop)).is_err(),
+                    "byte {index}"
+                );
             }
         }
         assert!(Stored::parse(b"cart:eve", bytes.into()).is_err(), "moved to another key");
@@ -289,12 +292,16 @@ mod tests {
 
     #[test]
     fn records_in_use_are_filed_anew_now_and_then() {
-        let idle = |now| Expiry::idle(Duration::from_millis(1_000), at(now));
+        let idle = |now| Expiry::idle(Duration::from_secs(1), at(now));
         let filed = stored(&Record { expiry: idle(0), ..sample(b"") }, 1_000);
         assert_eq!(file_under(None, idle(0), at(0)), 1_000);
         assert_eq!(file_under(Some(&filed), idle(400), at(400)), 1_000, "more than half is ahead");
         assert_eq!(file_under(Some(&filed), idle(600), at(600)), 1_600, "less than half is ahead");
-        assert_eq!(file_under(Some(&filed), idle(0), at(900)), 1_000, "an unchanged deadline changes nothing");
+        assert_eq!(
+            file_under(Some(&filed), idle(0), at(900)),
+            1_000,
+            "an unchanged deadline changes nothing"
+        );
         assert_eq!(file_under(Some(&filed), Expiry::at(at(500)), at(0)), 500, "never late");
         assert_eq!(file_under(Some(&filed), Expiry::NEVER, at(0)), UNFILED);
         let immortal = stored(&Record { expiry: Expiry::NEVER, ..sample(b"") }, UNFILED);

@@ -42,17 +42,14 @@ fn repair_records(engine: &Engine, done: &mut Repair) -> Result<u64> {
     for entry in engine.prefix(&[space::RECORD]) {
         let (name, raw) = entry?;
         let key = &name[1..];
-        match verify(engine, key, raw.clone())? {
-            Some(stored) => {
-                done.records += 1;
-                highest = highest.max(stored.version().get());
-                add_missing(engine, key, &Entries::of(&stored), done)?;
-            }
-            None => {
-                done.quarantined += 1;
-                engine.insert(&quarantine_name(key), raw)?;
-                engine.remove(&name)?;
-            }
+        if let Some(stored) = verify(engine, key, raw.clone())? {
+            done.records += 1;
+            highest = highest.max(stored.version().get());
+            add_missing(engine, key, &Entries::of(&stored), done)?;
+        } else {
+            done.quarantined += 1;
+            engine.insert(&quarantine_name(key), raw)?;
+            engine.remove(&name)?;
         }
     }
     Ok(highest)

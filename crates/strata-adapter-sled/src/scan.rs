@@ -3,7 +3,9 @@
 
 use std::ops::Bound;
 
-use strata_core::{Cursor, Error, ErrorKind, Key, KeyPrefix, Page, Payload, Record, Result, Scan, Select, Tag, Timestamp};
+use strata_core::{
+    Cursor, Error, ErrorKind, Key, KeyPrefix, Page, Payload, Record, Result, Scan, Select, Tag, Timestamp,
+};
 
 use crate::core::Core;
 use crate::format::{Name, after_prefix, due_prefix, record_name, space, split_due_name, tag_prefix};
@@ -44,7 +46,9 @@ impl Filling {
 
     fn is_full(&self) -> bool {
         let entries = self.page.entries.len();
-        entries >= self.limit || self.bytes >= MAX_PAGE_BYTES || self.looks >= self.limit.saturating_mul(MAX_LOOKS)
+        entries >= self.limit
+            || self.bytes >= MAX_PAGE_BYTES
+            || self.looks >= self.limit.saturating_mul(MAX_LOOKS)
     }
 
     fn look(&mut self, cursor: &[u8], found: Option<(Key, Record)>) {
@@ -145,8 +149,13 @@ fn by_name(core: &Core, keys: &[Key], after: Option<&[u8]>, limit: usize) -> Res
 }
 
 fn read_position(cursor: &[u8]) -> Result<usize> {
-    let position = cursor.try_into().map(u64::from_le_bytes).ok().and_then(|position| usize::try_from(position).ok());
+    let position =
+        cursor.try_into().map(u64::from_le_bytes).ok().and_then(|position| usize::try_from(position).ok());
     position.ok_or_else(|| {
-        Error::new(ErrorKind::Invalid, "scan", "the cursor belongs to another selection; start the walk again")
+        Error::new(
+            ErrorKind::Invalid,
+            "scan",
+            "the cursor belongs to another selection; start the walk again",
+        )
     })
 }

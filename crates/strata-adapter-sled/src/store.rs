@@ -29,7 +29,7 @@ use crate::{group, open};
 /// A commit can be seen by others before it is durable: they may read what a crash then takes back, unless they wait
 /// for a barrier themselves (a commit without operations is one).
 pub struct SledStore {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     leader: Option<JoinHandle<()>>,
     repair: Option<Repair>,
 }
@@ -50,9 +50,9 @@ pub struct Stats {
 }
 
 impl SledStore {
-    pub(crate) fn open(config: SledConfig) -> Result<Self> {
+    pub(crate) fn open(config: &SledConfig) -> Result<Self> {
         let shown = format!("sled({})", config.path.display());
-        let (core, repair) = open::open(&config).map_err(|error| error.in_store(shown))?;
+        let (core, repair) = open::open(config).map_err(|error| error.in_store(shown))?;
         let core = Arc::new(core);
         let leader = group::lead(Arc::clone(&core))
             .map_err(|error| from_io("open", "the barrier thread cannot be started", error))?;
