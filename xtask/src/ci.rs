@@ -58,11 +58,13 @@ fn documentation(root: &Path) -> Result {
 /// Builds every example as the tests did, then runs each in an empty folder.
 fn examples(workspace: &Workspace) -> Result {
     execute(cargo(&workspace.root).arg("build").args(EVERYTHING).arg("--examples"))?;
-    for (member, name) in workspace.crates().flat_map(named_examples) {
+    let named: Vec<(&str, &str)> = workspace.crates().flat_map(named_examples).collect();
+    for (member, name) in &named {
         let program = workspace.target.join("debug/examples").join(name);
         run_example(&program)
             .map_err(|failure| Failure::new(format!("example {name} of {member}: {failure}")))?;
     }
+    println!("{} examples ran", named.len());
     Ok(())
 }
 
