@@ -8,13 +8,10 @@ use strata_core::{Error, ErrorKind, Key, KeyId, Protection, Random, Result, Seal
 
 use crate::cache::CipherCache;
 use crate::cipher::EpochCipher;
+use crate::envelope::{FLAGS, SEALED};
 use crate::keyset::{KeyInfo, Keyset};
 use crate::nonce::{Drawing, Epoch, Nonces};
 use crate::room::{self, Room};
-
-/// Where core's header has its flags, and the one that says the body is sealed.
-const FLAGS: usize = 2;
-const SEALED: u8 = 1;
 
 /// Seals and opens records under a keyset.
 ///

@@ -112,13 +112,11 @@ fn add_key<'w>(keyset: &mut Option<Keyset>, mut words: impl Iterator<Item = &'w 
     if words.next().is_some() || master.check() != check {
         return None;
     }
-    match keyset {
-        Some(keyset) => Some(keyset.insert(id, master, created)),
-        None => {
-            *keyset = Some(Keyset::of(id, master, created));
-            Some(Ok(()))
-        }
+    if let Some(keyset) = keyset {
+        return Some(keyset.insert(id, master, created));
     }
+    *keyset = Some(Keyset::of(id, master, created));
+    Some(Ok(()))
 }
 
 fn check_title(line: &str) -> Result<()> {

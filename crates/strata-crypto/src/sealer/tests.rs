@@ -222,7 +222,9 @@ fn s27_threads_over_many_epochs_never_repeat_a_pair() {
         });
         assert_eq!(pairs.iter().collect::<HashSet<_>>().len(), THREADS * EACH);
         let mut uses = std::collections::HashMap::new();
-        pairs.iter().for_each(|pair| *uses.entry(pair[..16].to_vec()).or_insert(0) += 1);
+        for pair in &pairs {
+            *uses.entry(pair[..16].to_vec()).or_insert(0) += 1;
+        }
         assert!(
             uses.len() >= THREADS * EACH / 64 && uses.values().all(|used| *used <= 64),
             "the limit is kept"

@@ -1,0 +1,211 @@
+//! Moving records to the primary key and ending old keys: [`StoreKeys::rekey`], [`StoreKeys::retire`], [`Rekeyed`].
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use strata_core::{
+    Cursor, Error, ErrorKind, Expiry, Guard, Handle, Keep, Key, KeyId, KeyPrefix, MaybeSend, Page, Payload,
+    Record, Resealed, Result, Scan, Seal as _, Select, Store, Tags, Write,
+};
+
+use crate::envelope::{HEADER, looks_sealed};
+use crate::header;
+use crate::store_keys::StoreKeys;
+use crate::text::parse_id;
+
+/// Records looked at between two savings of the cursor.
+const PAGE: usize = 256;
+/// The version of the kept progress.
+const FORMAT: u32 = 1;
+
+/// How far a rekeying has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rekeyed {
+    /// The key everything is moved to.
+    pub primary: KeyId,
+    /// Records looked at, earlier runs included.
+    pub seen: u64,
+    /// Records sealed anew.
+    pub moved: u64,
+    /// Records that could not be opened: damaged, or under a key that is not here. They were left as they are, and keep
+    /// their key from being retired.
+    pub unreadable: u64,
+    /// Whether the whole store was walked.
+    pub finished: bool,
+}
+
+impl StoreKeys {
+    /// Seals every record anew that is not under the primary key (ASVS 11.2.2). Values, expiry and tags stay; nothing is announced;
+    /// the store stays in use meanwhile.
+    ///
+    /// `progress` is called after every 256 records, once the cursor is stored: a rekeying that was dropped, killed or failed goes
+    /// on from there when it is called again, as long as the primary is the same. `handle` is one over the same store with this
+    /// seal. An error is the store's; what cannot be opened is counted instead.
+    pub async fn rekey(
+        &self,
+        handle: &Handle,
+        mut progress: impl FnMut(Rekeyed) + MaybeSend,
+    ) -> Result<Rekeyed> {
+        self.check_handle(handle)?;
+        let store = &**handle.store();
+        let (mut after, mut done) = self.resume(store).await?;
+        while !done.finished {
+            if done.primary != self.sealer().primary() {
+                // Promoted meanwhile: what was moved has to move again.
+                (after, done) = self.start();
+            }
+            let page = page(store, after).await?;
+            for (key, record) in &page.entries {
+                self.reseal(handle, key, record, &mut done).await?;
+            }
+            after = page.next;
+            done.finished = after.is_none();
+            keep(handle, after.as_ref(), &done).await?;
+            progress(done);
+        }
+        Ok(done)
+    }
+
+    /// Ends a key: refuses if it is primary, walks the whole store, and takes it out of keyset and header if no living record is
+    /// sealed under it. Gives the number of records looked at. Records found are [`ErrorKind::Invalid`]; rekey first.
+    ///
+    /// Every process that shares the store must have learnt the new primary before, or it goes on sealing under the old one; see
+    /// [`reload`](StoreKeys::reload).
+    pub async fn retire(&self, handle: &Handle, id: KeyId) -> Result<u64> {
+        self.check_handle(handle)?;
+        self.check_removable(id)?;
+        let store = &**handle.store();
+        let (mut after, mut seen, mut found) = (None, 0, 0_u64);
+        loop {
+            let page = page(store, after).await?;
+            let now = handle.clock().now();
+            for (_, record) in page.entries.iter().filter(|(_, record)| !record.is_dead(now)) {
+                seen += 1;
+                found += u64::from(self.under(record)? == Some(id));
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        if found > 0 {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "retire key",
+                format!("{found} records are still sealed under key {id}; rekey first, then retire it"),
+            )
+            .in_store(store));
+        }
+        self.remove(store, id, handle.clock().now()).await?;
+        Ok(seen)
+    }
+
+    async fn reseal(&self, handle: &Handle, key: &Key, record: &Record, done: &mut Rekeyed) -> Result<()> {
+        if key.is_system() && !looks_sealed(record.payload.as_bytes()) {
+            return Ok(());
+        }
+        done.seen += 1;
+        if self.under(record).is_ok_and(|id| id == Some(done.primary)) {
+            return Ok(());
+        }
+        match handle.reseal(key).await {
+            Ok(Resealed::Moved) => done.moved += 1,
+            Ok(Resealed::Current | Resealed::Gone) => {}
+            Err(error) if is_of_the_record(error.kind()) => done.unreadable += 1,
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The key a record is sealed under, if it is sealed.
+    fn under(&self, record: &Record) -> Result<Option<KeyId>> {
+        let envelope = record.payload.as_bytes();
+        looks_sealed(envelope).then(|| self.sealer().sealed_under(envelope, HEADER)).transpose()
+    }
+
+    /// Resealing has to go through the seal whose keys these are.
+    fn check_handle(&self, handle: &Handle) -> Result<()> {
+        let sealer: *const () = std::sync::Arc::as_ptr(self.sealer()).cast();
+        if handle.seal().is_some_and(|seal| std::ptr::eq(std::sync::Arc::as_ptr(seal).cast(), sealer)) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Invalid,
+            "rekey",
+            "the handle does not seal with these keys; build it with this store's sealer",
+        ))
+    }
+
+    fn start(&self) -> (Option<Cursor>, Rekeyed) {
+        let primary = self.sealer().primary();
+        (None, Rekeyed { primary, seen: 0, moved: 0, unreadable: 0, finished: false })
+    }
+
+    /// Where an earlier run to the same primary ended, or the start. What cannot be read is started over.
+    async fn resume(&self, store: &dyn Store) -> Result<(Option<Cursor>, Rekeyed)> {
+        let kept = store.get(&key()?).await?;
+        let kept = kept.and_then(|record| serde_json::from_slice::<Kept>(record.payload.as_bytes()).ok());
+        let resumed = kept.and_then(|kept| kept.check(self.sealer().primary()));
+        Ok(resumed.unwrap_or_else(|| self.start()))
+    }
+}
+
+/// Whether the record is at fault, not the store.
+fn is_of_the_record(kind: ErrorKind) -> bool {
+    use ErrorKind::{Corrupt, Downgrade, MissingKey, Newer, TooLarge, WrongKey};
+    matches!(kind, Corrupt | Downgrade | MissingKey | Newer | TooLarge | WrongKey)
+}
+
+async fn page(store: &dyn Store, after: Option<Cursor>) -> Result<Page> {
+    store.scan(Scan { after, ..Scan::new(Select::Prefix(KeyPrefix::all()), PAGE) }).await
+}
+
+/// Stores how far it came, or removes that at the end.
+async fn keep(handle: &Handle, after: Option<&Cursor>, done: &Rekeyed) -> Result<()> {
+    let write = match after {
+        Some(cursor) => Write::Put {
+            payload: Payload::from(Kept::new(cursor, done).encode()?),
+            expiry: Keep::Set(Expiry::NEVER),
+            tags: Keep::Set(Tags::none()),
+        },
+        None => Write::Remove,
+    };
+    header::commit(&**handle.store(), key()?, Guard::Any, write, handle.clock().now()).await
+}
+
+fn key() -> Result<Key> {
+    Key::system("rekey")
+}
+
+/// The progress as it is stored, in plain JSON.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    format: u32,
+    primary: String,
+    after: String,
+    seen: u64,
+    moved: u64,
+    unreadable: u64,
+}
+
+impl Kept {
+    fn new(cursor: &Cursor, done: &Rekeyed) -> Self {
+        let Rekeyed { primary, seen, moved, unreadable, .. } = *done;
+        let after = STANDARD.encode(cursor.as_bytes());
+        Self { format: FORMAT, primary: primary.to_string(), after, seen, moved, unreadable }
+    }
+
+    fn encode(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|error| {
+            Error::new(ErrorKind::Other, "rekey", "its progress has no JSON form").because(error)
+        })
+    }
+
+    /// The progress, if it is towards `primary`.
+    fn check(self, primary: KeyId) -> Option<(Option<Cursor>, Rekeyed)> {
+        let Self { format, seen, moved, unreadable, .. } = self;
+        let cursor = Cursor::new(STANDARD.decode(&self.after).ok()?);
+        let same = format == FORMAT && parse_id(&self.primary) == Some(primary);
+        same.then_some((Some(cursor), Rekeyed { primary, seen, moved, unreadable, finished: false }))
+    }
+}
