@@ -4,7 +4,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
@@ -14,11 +14,13 @@ use strata_core::{Batch, Capabilities, Committed, Key, Page, Record, Result, Sca
 pub(crate) struct Stepped {
     inner: Arc<dyn Store>,
     pausing: AtomicBool,
+    /// How often a call has given way.
+    stops: AtomicUsize,
 }
 
 impl Stepped {
     pub(crate) fn over(inner: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { inner, pausing: AtomicBool::new(false) })
+        Arc::new(Self { inner, pausing: AtomicBool::new(false), stops: AtomicUsize::new(0) })
     }
 
     /// From now on calls give way first, or no longer do.
@@ -33,6 +35,7 @@ impl Stepped {
                 return Poll::Ready(());
             }
             left -= 1;
+            self.stops.fetch_add(1, Ordering::SeqCst);
             Poll::Pending
         })
         .await;
@@ -105,7 +108,6 @@ pub(crate) fn every_schedule(mut world: impl FnMut() -> World) -> usize {
 /// Follows `choices` as far as they go, the first runnable task after that, and writes down what was chosen among how many.
 fn run(world: World, choices: &mut Vec<(usize, usize)>) {
     let World { store, mut tasks, check } = world;
-    let mut context = Context::from_waker(Waker::noop());
     store.pause(true);
     let mut step = 0;
     while !tasks.is_empty() {
@@ -114,11 +116,24 @@ fn run(world: World, choices: &mut Vec<(usize, usize)>) {
             choices.push((0, tasks.len()));
         }
         let chosen = choices[step].0;
-        if tasks[chosen].as_mut().poll(&mut context).is_ready() {
+        if runs_to_its_end(&store, &mut tasks[chosen]) {
             drop(tasks.remove(chosen));
         }
         step += 1;
     }
     store.pause(false);
     check();
+}
+
+/// Polls a task up to its next store call. A task that only lets others run, as after a lost race, is polled on: what it does
+/// between two calls nobody else can see.
+fn runs_to_its_end(store: &Stepped, task: &mut Task) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    let before = store.stops.load(Ordering::SeqCst);
+    while task.as_mut().poll(&mut context).is_pending() {
+        if store.stops.load(Ordering::SeqCst) > before {
+            return false;
+        }
+    }
+    true
 }

@@ -1,0 +1,212 @@
+//! The manager of basic sessions: [`Sessions`], its settings [`SessionsBuilder`], and the walk over all [`Ids`].
+
+use std::fmt;
+use std::time::Duration;
+
+use strata_core::{Error, ErrorKind, Handle, Info, Keys, Lifetime, Needs, Result};
+
+use super::id::SessionId;
+use super::kind::SessionKind;
+use super::limits::Limits;
+use super::record::SessionRecord;
+use super::session::Session;
+use super::token::SessionToken;
+
+/// Sessions in one namespace of a handle. Cheap to clone.
+///
+/// A session is only ever created under an id that is not there, and only changed in the version that was verified: nothing
+/// adopts a token that was not issued here, and nothing brings an ended session back.
+#[derive(Clone)]
+pub struct Sessions {
+    handle: Handle,
+    life: Lifetime,
+    limits: Limits,
+}
+
+impl Sessions {
+    /// Sessions in the namespace `session` that end after 30 minutes of idleness, and after 12 hours at the latest.
+    pub fn new(handle: &Handle) -> Result<Self> {
+        Self::builder(handle).build()
+    }
+
+    /// Sessions with other settings.
+    pub fn builder(handle: &Handle) -> SessionsBuilder<'_> {
+        SessionsBuilder {
+            handle,
+            namespace: "session".to_owned(),
+            life: Lifetime::idle(Duration::from_mins(30)).at_most(Duration::from_hours(12)),
+            limits: Limits::default(),
+            kind: None,
+        }
+    }
+
+    /// Starts an empty session under a new id with a new secret, both from the handle's source of randomness. The token is for
+    /// the client, the session for the program.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] on a handle without randomness; what the store reports. Then no session exists that
+    /// anybody could open.
+    pub async fn create(&self) -> Result<(SessionToken, Session)> {
+        let token = SessionToken::mint(&**self.handle.random())?;
+        let record = SessionRecord::new(token.digest());
+        self.handle.set(&token.id().to_string(), &record).lifetime(self.life).if_absent().await?;
+        let session = Session::new(self.clone(), token.id(), token.digest());
+        Ok((token, session))
+    }
+
+    /// The session that `token` opens, if it is alive and the secret is its own. Counts as activity only then: whoever knows no
+    /// more than the public id can neither open a session nor keep it alive. Nothing is created for an unknown token.
+    ///
+    /// # Errors
+    /// A store that cannot be reached is [`ErrorKind::Unavailable`], not an ended session.
+    pub async fn open(&self, token: &SessionToken) -> Result<Option<Session>> {
+        let check = token.digest();
+        let verify = |record: SessionRecord, _| {
+            if record.opens_to(&check) { Ok(()) } else { Err(Stop::Refused) }
+        };
+        match self.handle.examine(&token.id().to_string(), verify).await {
+            Ok(Some(())) => Ok(Some(Session::new(self.clone(), token.id(), check))),
+            Ok(None) | Err(Stop::Refused) => Ok(None),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    /// The ids of all living sessions, in order, for operators. A session present throughout the walk is seen exactly once.
+    pub fn ids(&self) -> Ids<'_> {
+        Ids(self.handle.keys("*"))
+    }
+
+    /// When a living session was created, last changed, and will end. No activity; its values stay unread.
+    pub async fn info(&self, id: SessionId) -> Result<Option<Info>> {
+        self.handle.info(&id.to_string()).await
+    }
+
+    /// Ends a session by its public id, for operators. Says whether a living one was there. Its token opens nothing from then
+    /// on, in any process.
+    pub async fn revoke(&self, id: SessionId) -> Result<bool> {
+        self.handle.remove(&id.to_string()).await
+    }
+
+    /// Ends all sessions there are, and says how many. Page by page: one that is created or changed meanwhile may be left, so
+    /// stop the program's logins first if none may be.
+    pub async fn revoke_all(&self) -> Result<u64> {
+        self.handle.clear().await
+    }
+
+    /// The handle of the sessions' namespace. Its `subscribe` tells of sessions created, changed, ended and expired, by id.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("handle", &self.handle)
+            .field("life", &self.life)
+            .field("limits", &self.limits)
+            .finish()
+    }
+}
+
+/// Why a token opened nothing.
+enum Stop {
+    Refused,
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The settings of [`Sessions`].
+#[must_use = "a builder does nothing until `build`"]
+#[derive(Debug)]
+pub struct SessionsBuilder<'h> {
+    handle: &'h Handle,
+    namespace: String,
+    life: Lifetime,
+    limits: Limits,
+    kind: Option<SessionKind>,
+}
+
+impl SessionsBuilder<'_> {
+    /// Where they lie; managers of different namespaces do not see each other's sessions.
+    pub fn namespace(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.namespace);
+        self
+    }
+
+    /// How long they live: a [`Lifetime`], or a policy that becomes one. It has to end.
+    pub fn lifetime(mut self, life: impl Into<Lifetime>) -> Self {
+        self.life = life.into();
+        self
+    }
+
+    /// How much each may hold.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Refuses a handle that does not suit this kind.
+    pub fn kind(mut self, kind: SessionKind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// The manager.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for a lifetime without end or one that [`Lifetime::starting`] refuses, or a bad namespace;
+    /// [`ErrorKind::Unsupported`] or [`ErrorKind::Downgrade`] for a handle that does not suit.
+    pub fn build(self) -> Result<Sessions> {
+        self.handle.require(&Needs::LEAST)?;
+        self.kind.map_or(Ok(()), |kind| kind.check(self.handle))?;
+        if self.life.starting(self.handle.clock().now())?.deadline().is_none() {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "build sessions",
+                "these sessions would never end; give them an idle time, a cap, or both",
+            ));
+        }
+        Ok(Sessions { handle: self.handle.namespace(&self.namespace)?, life: self.life, limits: self.limits })
+    }
+}
+
+/// The ids of sessions, one by one.
+#[must_use = "a walk does nothing until it is read"]
+#[derive(Debug)]
+pub struct Ids<'s>(Keys<'s>);
+
+impl Ids<'_> {
+    /// The next id; an error for a record that is not a session, after which the walk goes on.
+    pub async fn next(&mut self) -> Option<Result<SessionId>> {
+        let name = self.0.next().await?;
+        Some(name.and_then(|name| SessionId::parse(&name).map_err(|_| foreign())))
+    }
+
+    /// All that are left, up to the first error.
+    pub async fn collect(mut self) -> Result<Vec<SessionId>> {
+        let mut ids = Vec::new();
+        while let Some(id) = self.next().await {
+            ids.push(id?);
+        }
+        Ok(ids)
+    }
+}
+
+#[cold]
+fn foreign() -> Error {
+    Error::new(
+        ErrorKind::Foreign,
+        "list sessions",
+        "something else than a session lies in the namespace of the sessions; give them one of their own",
+    )
+}
