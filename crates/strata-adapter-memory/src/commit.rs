@@ -127,9 +127,13 @@ impl MemoryStore {
 
     /// Changes a record whose entry is held. A removal does not come here: it needs the map.
     fn change(&self, name: &Name, state: &mut State, op: &mut Op, step: Step) -> Result<Outcome, Refusal> {
-        let (effect, outcome) = self.apply(op, Some(&state.record()), step)?;
+        let keeps_bytes = !matches!(op.write, Write::Put { .. });
+        let (effect, outcome) = self.apply(op, Some(&self.existing(state)), step)?;
         match effect {
-            Effect::Put(record) => {
+            Effect::Put(mut record) => {
+                if keeps_bytes {
+                    record.payload = state.payload().clone();
+                }
                 let old = state.replace(record);
                 self.indexes.change(name, &old, state, step.now);
             }
@@ -142,7 +146,7 @@ impl MemoryStore {
     fn remove(&self, op: &mut Op, step: Step) -> Result<Outcome, Refusal> {
         let (key, mut applied) = (op.key.clone(), None);
         self.map.remove_if(key.as_bytes(), |name, state| {
-            let result = self.apply(op, Some(&state.record()), step);
+            let result = self.apply(op, Some(&self.existing(state)), step);
             let removed = result.is_ok();
             if removed {
                 self.indexes.end(name, state);
@@ -151,6 +155,11 @@ impl MemoryStore {
             removed
         });
         applied.unwrap_or_else(|| self.apply(op, None, step)).map(|(_, outcome)| outcome)
+    }
+
+    /// What guards and writes have to know of a record; its bytes only where their number counts.
+    fn existing(&self, state: &State) -> Record {
+        if self.room.is_bounded() { state.record() } else { state.outline() }
     }
 
     /// Judges the guard, takes the room and takes the write out of `op`, to say what it makes of `existing`.

@@ -44,6 +44,39 @@ impl State {
         }
     }
 
+    /// The record without its bytes: all that guards and writes look at. Counts no reference to the payload, whose count
+    /// lies in memory that a write does not touch otherwise.
+    #[inline]
+    pub(crate) fn outline(&self) -> Record {
+        thread_local! {
+            static NO_BYTES: Payload = Payload::from(&[][..]);
+        }
+        Record {
+            payload: NO_BYTES.with(Payload::clone),
+            version: self.version,
+            created: Timestamp::from_millis(self.created >> SPARE),
+            updated: Timestamp::from_millis(self.updated >> SPARE),
+            expiry: self.expiry,
+            tags: self.tags.clone(),
+        }
+    }
+
+    /// The bytes.
+    pub(crate) fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
+    /// Touches each cache line of the payload, so that their misses overlap: counting the reference that follows makes the
+    /// processor wait, and whoever reads copies all of them next.
+    #[inline]
+    pub(crate) fn approach(&self) {
+        const LINE: usize = 64;
+        const LINES: usize = 32;
+        let touched =
+            self.payload.as_bytes().iter().step_by(LINE).take(LINES).fold(0, |all, byte| all ^ byte);
+        std::hint::black_box(touched);
+    }
+
     /// Takes over `record`, keeping the bucket; gives back the tags it had.
     #[inline]
     pub(crate) fn replace(&mut self, record: Record) -> Tags {

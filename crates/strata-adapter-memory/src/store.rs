@@ -64,7 +64,10 @@ impl MemoryStore {
     /// The record of a key, as it is just now.
     #[inline]
     pub(crate) fn read(&self, key: &[u8]) -> Option<Record> {
-        self.map.get(key).map(|state| state.record())
+        self.map.get(key).map(|state| {
+            state.approach();
+            state.record()
+        })
     }
 }
 
