@@ -24,6 +24,8 @@ pub(crate) enum Failure {
     Io(&'static str, io::Error),
     /// Whoever read our output has left; there is nobody to tell.
     BrokenPipe,
+    /// The same, while there was more to do than to print.
+    BrokenPipeAmid,
 }
 
 impl Failure {
@@ -39,7 +41,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::NotFound(_) => 3,
             Self::Conflict(_) => 4,
-            Self::Bad(_) | Self::Io(..) => 1,
+            Self::Bad(_) | Self::Io(..) | Self::BrokenPipeAmid => 1,
             Self::BrokenPipe => 0,
         }
     }
@@ -47,7 +49,7 @@ impl Failure {
     /// Tells it on standard error. A closed standard error is nobody to tell.
     pub(crate) fn tell(&self, json: bool) {
         use std::io::Write as _;
-        if matches!(self, Self::BrokenPipe) {
+        if matches!(self, Self::BrokenPipe | Self::BrokenPipeAmid) {
             return;
         }
         let text = if json {
@@ -65,12 +67,12 @@ impl Failure {
             Self::NotFound(_) => "NotFound".to_owned(),
             Self::Conflict(_) => "Conflict".to_owned(),
             Self::Bad(_) => "Bad".to_owned(),
-            Self::Io(..) | Self::BrokenPipe => "Io".to_owned(),
+            Self::Io(..) | Self::BrokenPipe | Self::BrokenPipeAmid => "Io".to_owned(),
         }
     }
 
     /// The sentence, and its causes behind it.
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Strata(error) => {
                 let mut message = error.to_string();
@@ -85,7 +87,7 @@ impl Failure {
                 message.clone()
             }
             Self::Io(what, error) => format!("{what}: {error}"),
-            Self::BrokenPipe => String::new(),
+            Self::BrokenPipe | Self::BrokenPipeAmid => String::new(),
         }
     }
 }
@@ -119,9 +121,6 @@ mod tests {
     fn causes_stand_behind_the_sentence() {
         let error = Error::new(ErrorKind::Full, "set", "no room; remove something")
             .because(io::Error::other("device is full"));
-        assert_eq!(
-            Failure::from(error).message(),
-            "set: no room; remove something (cause: device is full)"
-        );
+        assert_eq!(Failure::from(error).message(), "set: no room; remove something (cause: device is full)");
     }
 }

@@ -8,11 +8,12 @@ use std::time::Duration;
 use strata_adapter_memory::MemoryConfig;
 #[cfg(feature = "sled")]
 use strata_adapter_sled::SledConfig;
+use strata_core::{
+    Bus, Clock, Durability, Error, ErrorKind, Handle, Journal, NoRandom, Protection, Random, Result, Store,
+    Touch,
+};
 #[cfg(feature = "crypto")]
 use strata_crypto::Keys;
-use strata_core::{
-    Bus, Clock, Durability, Error, ErrorKind, Handle, Journal, NoRandom, Protection, Random, Result, Store, Touch,
-};
 
 use crate::engine::Choice;
 use crate::open::Strata;

@@ -127,7 +127,8 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
         ));
     }
     tokio::task::spawn_blocking(work).await.map_err(|error| {
-        Error::new(ErrorKind::Other, "open", "blocking work did not come to its end; see the cause").because(error)
+        Error::new(ErrorKind::Other, "open", "blocking work did not come to its end; see the cause")
+            .because(error)
     })
 }
 

@@ -130,14 +130,15 @@ fn decode(record: &strata_core::Exported) -> Result<()> {
         return Ok(());
     }
     Codec::Json.decode::<serde::de::IgnoredAny>(bytes).map(drop).map_err(|error| {
-        let message = format!("the value of `{}` is no JSON although it says so; restore or remove it", record.key);
+        let message =
+            format!("the value of `{}` is no JSON although it says so; restore or remove it", record.key);
         Error::new(ErrorKind::Corrupt, "check", message).because(error)
     })
 }
 
 /// Errors that are about one record and not about reaching the store.
 fn is_damage(kind: ErrorKind) -> bool {
-    use ErrorKind::{Corrupt, Downgrade, Foreign, MissingKey, Mismatch, Newer, WrongKey};
+    use ErrorKind::{Corrupt, Downgrade, Foreign, Mismatch, MissingKey, Newer, WrongKey};
     matches!(kind, Corrupt | Downgrade | Foreign | MissingKey | Mismatch | Newer | WrongKey)
 }
 

@@ -27,7 +27,12 @@ pub(crate) struct Protected {
 
 impl Protect {
     /// Reads or writes the store's header and obtains the keys.
-    pub(crate) async fn open(self, engine: &Engine, random: &Arc<dyn Random>, now: Timestamp) -> Result<Protected> {
+    pub(crate) async fn open(
+        self,
+        engine: &Engine,
+        random: &Arc<dyn Random>,
+        now: Timestamp,
+    ) -> Result<Protected> {
         match self {
             Self::Unsaid => Err(Error::new(
                 ErrorKind::Invalid,
@@ -80,7 +85,7 @@ async fn sealed(
     let opened = crate::engine::blocking(move || {
         // `blocking` has found a runtime before it runs this.
         let runtime = runtime.expect("a runtime");
-        runtime.block_on(strata_crypto::open(store, keys, folder.as_deref(), random, now))
+        runtime.block_on(strata_crypto::open(&*store, keys, folder.as_deref(), random, now))
     })
     .await??;
     Ok(Protected { seal: Some(opened.sealer), keys: Some(opened.keys), report: Some(opened.report) })
@@ -94,6 +99,6 @@ async fn sealed(
     random: &Arc<dyn Random>,
     now: Timestamp,
 ) -> Result<Protected> {
-    let opened = strata_crypto::open(engine.store(), keys, None, Arc::clone(random), now).await?;
+    let opened = strata_crypto::open(&*engine.store(), keys, None, Arc::clone(random), now).await?;
     Ok(Protected { seal: Some(opened.sealer), keys: Some(opened.keys), report: Some(opened.report) })
 }

@@ -1,0 +1,66 @@
+//! The commands, one file per group: `list`, `value` (get, set, rm), `clear`, `life` (ttl, touch, persist), `watch`, `stats`,
+//! `sweep`, `check`, `export`, `import`, `keyset`. Each gets an open store and says what it found.
+
+mod check;
+mod clear;
+mod export;
+mod import;
+mod keyset;
+mod life;
+mod list;
+mod stats;
+mod sweep;
+mod value;
+mod watch;
+
+use strata::Strata;
+
+use crate::args::{Cli, Command, Global};
+use crate::failure::Failure;
+use crate::opening;
+use crate::output::Out;
+use crate::tour;
+
+/// Opens the store, does what was asked, and closes it.
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { global, command } = cli;
+    let mut out = Out::new(global.json);
+    if let Command::Tour = command {
+        return tour::run(&mut out).await;
+    }
+    let db = opening::open(&global, &command).await?;
+    let done = dispatch(&db, &global, command, &mut out).await;
+    let flushed = out.flush();
+    let closed = db.close().await;
+    done?;
+    flushed?;
+    Ok(closed?)
+}
+
+async fn dispatch(db: &Strata, global: &Global, command: Command, out: &mut Out) -> Result<(), Failure> {
+    match command {
+        // It has no store of its own to open.
+        Command::Tour => Ok(()),
+        Command::Ls(ls) => list::ls(db, &ls, out).await,
+        Command::Get { key } => value::get(db, &key, out).await,
+        Command::Set(set) => value::set(db, &set, out).await,
+        Command::Rm { keys } => value::rm(db, &keys, out).await,
+        Command::Clear(clear) => clear::clear(db, &clear, out).await,
+        Command::Ttl(ttl) => life::ttl(db, &ttl, out).await,
+        Command::Touch { key } => life::touch(db, &key, out).await,
+        Command::Persist { key } => life::persist(db, &key, out).await,
+        Command::Watch { glob, period } => watch::watch(db, &glob, period, out).await,
+        Command::Stats => stats::stats(db, out).await,
+        Command::Sweep { reset_watermark: false } => sweep::sweep(db, out).await,
+        Command::Sweep { reset_watermark: true } => sweep::reset(db, out).await,
+        Command::Check => check::check(db, out).await,
+        Command::Export(export) => export::export(db, &export, global.plaintext, out).await,
+        Command::Import(import) => import::import(db, &import, out).await,
+        Command::Keyset(keyset) => keyset::keyset(db, &keyset, out).await,
+    }
+}
+
+/// The failure of naming a key that has no living value.
+fn missing(key: &str) -> Failure {
+    Failure::NotFound(format!("`{key}` is not there"))
+}

@@ -1,0 +1,295 @@
+//! The lines of exports and imports, one record in JSON each: [`Line`], either what `export` writes and `import` brings back
+//! whole, or a value as people write it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use strata::{Body, Codec, Durability, Error, ErrorKind, Exported, Lifetime, Result, Shape};
+
+use crate::words;
+
+/// What an import line may hold. Exactly one of `value`, `sealed` and `bincode` says what is stored.
+#[derive(Deserialize, Serialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Line {
+    pub(crate) key: String,
+    /// JSON.
+    #[serde(deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub(crate) value: Option<Value>,
+    /// A sealed envelope, in base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed: Option<String>,
+    /// A value in bincode, in base64, with the shape of its type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bincode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shape: Option<u32>,
+    /// Absent in a line of a person's: tags stay as they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tags: Option<Vec<String>>,
+    /// Expiry as `export` writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expiry: Option<Words>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<u64>,
+    /// Expiry as a person writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_most: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expire_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    durability: Option<String>,
+}
+
+/// The words of an expiry, in milliseconds; instants since 1970. What is not there is none.
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_after: Option<u64>,
+}
+
+/// `null` is a value, too.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+/// What a line asks for.
+pub(crate) enum Record {
+    /// A value to be stored like any other.
+    Value { value: Value, life: Option<Lifetime>, tags: Option<Vec<String>>, durability: Option<Durability> },
+    /// A record to be brought back as it was.
+    Exported(Exported),
+}
+
+impl Line {
+    /// The line that brings `record` back.
+    pub(crate) fn of(record: Exported) -> Result<Self> {
+        let [deadline, idle, not_after] = record.expiry;
+        let some = |word: u64, none: u64| (word != none).then_some(word);
+        let expiry = Words {
+            deadline: some(deadline, u64::MAX),
+            idle: some(idle, 0),
+            not_after: some(not_after, u64::MAX),
+        };
+        let mut line = Self {
+            key: record.key,
+            tags: Some(record.tags),
+            expiry: Some(expiry),
+            created: Some(record.created),
+            ..Self::default()
+        };
+        match record.body {
+            Body::Sealed(envelope) => line.sealed = Some(STANDARD.encode(envelope)),
+            Body::Plain { codec, bytes, .. } if codec == Codec::Json.id() => {
+                line.value = Some(Codec::Json.decode(&bytes)?);
+            }
+            Body::Plain { codec, shape, bytes } if codec == Codec::Bincode.id() => {
+                line.bincode = Some(STANDARD.encode(bytes));
+                line.shape = Some(shape);
+            }
+            Body::Plain { codec, .. } => {
+                return Err(Codec::from_id(codec).err().unwrap_or_else(|| unknown(codec)));
+            }
+        }
+        Ok(line)
+    }
+
+    /// Reads a line.
+    pub(crate) fn parse(text: &[u8]) -> Result<Self> {
+        // The place of a mistake helps; the text around it, which may be a value, is not shown.
+        serde_json::from_slice(text).map_err(|error| {
+            let what = match error.classify() {
+                serde_json::error::Category::Data => format!("{}", Shown(&error)),
+                _ => format!("no JSON at column {}", error.column()),
+            };
+            invalid(format!("the line is no record ({what})"))
+        })
+    }
+
+    /// What it asks for, and of which key.
+    pub(crate) fn read(self) -> Result<(String, Record)> {
+        let bodies = [self.value.is_some(), self.sealed.is_some(), self.bincode.is_some()];
+        if bodies.iter().filter(|there| **there).count() != 1 {
+            return Err(invalid("the line needs exactly one of `value`, `sealed` and `bincode`"));
+        }
+        if self.sealed.is_some() || self.bincode.is_some() || self.expiry.is_some() {
+            return self.exported();
+        }
+        let life = self.life()?;
+        let durability = self.durability.as_deref().map(durability).transpose()?;
+        // One of the three is there, and it is neither of the other two.
+        let value = self.value.unwrap_or_default();
+        Ok((self.key, Record::Value { value, life, tags: self.tags, durability }))
+    }
+
+    fn exported(self) -> Result<(String, Record)> {
+        if [&self.ttl, &self.idle, &self.at_most, &self.expire_at, &self.durability]
+            .iter()
+            .any(|word| word.is_some())
+        {
+            return Err(invalid(
+                "an exported record has its life in `expiry`; remove the other words about it",
+            ));
+        }
+        let Words { deadline, idle, not_after } =
+            self.expiry.ok_or_else(|| invalid("an exported record needs its `expiry`; `{}` is none"))?;
+        let body = match (self.value, self.sealed, self.bincode) {
+            (Some(value), _, _) => {
+                Body::Plain { codec: Codec::Json.id(), shape: Shape::NONE.get(), bytes: encode(&value)? }
+            }
+            (_, Some(envelope), _) => Body::Sealed(bytes("sealed", &envelope)?),
+            (_, _, bincode) => Body::Plain {
+                codec: Codec::Bincode.id(),
+                shape: self.shape.ok_or_else(|| invalid("a value in bincode needs its `shape`"))?,
+                bytes: bytes("bincode", &bincode.unwrap_or_default())?,
+            },
+        };
+        let exported = Exported {
+            key: self.key.clone(),
+            body,
+            created: self.created.unwrap_or_default(),
+            expiry: [deadline.unwrap_or(u64::MAX), idle.unwrap_or(0), not_after.unwrap_or(u64::MAX)],
+            tags: self.tags.unwrap_or_default(),
+        };
+        Ok((self.key, Record::Exported(exported)))
+    }
+
+    fn life(&self) -> Result<Option<Lifetime>> {
+        let span = |word: &Option<String>| {
+            word.as_deref().map(|text| words::duration(text).map_err(invalid)).transpose()
+        };
+        let (ttl, idle, at_most) = (span(&self.ttl)?, span(&self.idle)?, span(&self.at_most)?);
+        let until =
+            self.expire_at.as_deref().map(|text| words::instant(text).map_err(invalid)).transpose()?;
+        if ttl.is_none() && idle.is_none() && at_most.is_none() && until.is_none() {
+            return Ok(None);
+        }
+        let mut life = Lifetime::FOREVER;
+        life = ttl.map_or(life, |ttl| life.with_ttl(ttl));
+        life = idle.map_or(life, |idle| life.with_idle(idle));
+        life = at_most.map_or(life, |cap| life.at_most(cap));
+        life = until.map_or(life, |until| life.with_until(until));
+        Ok(Some(life))
+    }
+}
+
+/// A mistake in a line without the value it may quote: serde quotes texts and numbers it did not expect.
+struct Shown<'e>(&'e serde_json::Error);
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = self.0.to_string();
+        let what = if text.starts_with("unknown field") || text.starts_with("duplicate field") {
+            text.split(',').next().unwrap_or_default().to_owned()
+        } else {
+            format!("a word of the wrong type at column {}", self.0.column())
+        };
+        f.write_str(&what)
+    }
+}
+
+fn encode(value: &Value) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    Codec::Json.encode(value, &mut bytes, usize::MAX)?;
+    Ok(bytes)
+}
+
+fn bytes(word: &str, text: &str) -> Result<Vec<u8>> {
+    STANDARD.decode(text).map_err(|_| invalid(format!("`{word}` is not base64")))
+}
+
+fn durability(text: &str) -> Result<Durability> {
+    match text {
+        "relaxed" => Ok(Durability::Relaxed),
+        "process" => Ok(Durability::Process),
+        "power" => Ok(Durability::Power),
+        _ => Err(invalid("`durability` is `relaxed`, `process` or `power`")),
+    }
+}
+
+fn unknown(codec: u8) -> Error {
+    Error::new(ErrorKind::Newer, "export", format!("codec {codec} has no form here; upgrade this program"))
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Invalid, "read line", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<(String, Record)> {
+        Line::parse(text.as_bytes())?.read()
+    }
+
+    #[test]
+    fn exported_records_come_back_as_they_were() {
+        let body = |body| Exported {
+            key: "cart:é".to_owned(),
+            body,
+            created: 5,
+            expiry: [10, 3, u64::MAX],
+            tags: vec!["t".to_owned()],
+        };
+        for record in [
+            body(Body::Sealed(vec![0, 255, 7])),
+            body(Body::Plain { codec: 2, shape: 0, bytes: b"{\"a\":[1,0.1,null]}".to_vec() }),
+            body(Body::Plain { codec: 1, shape: 77, bytes: vec![1, 2] }),
+            Exported { expiry: [u64::MAX, 0, u64::MAX], tags: vec![], ..body(Body::Sealed(vec![])) },
+        ] {
+            let text = serde_json::to_string(&Line::of(record.clone()).expect("line")).expect("json");
+            let (key, back) = read(&text).expect("reads back");
+            let Record::Exported(back) = back else { panic!("an exported record") };
+            assert!(key == record.key && back == record, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_persons_line_says_value_life_tags_and_durability() {
+        let text =
+            r#"{"key":"k","value":null,"tags":["t"],"idle":"30m","at_most":"12h","durability":"relaxed"}"#;
+        let (key, record) = read(text).expect("a line");
+        let Record::Value { value, life, tags, durability } = record else { panic!("a value") };
+        let minutes = |count: u64| std::time::Duration::from_secs(count * 60);
+        assert_eq!((key.as_str(), value), ("k", Value::Null));
+        assert_eq!(life, Some(Lifetime::idle(minutes(30)).at_most(minutes(720))));
+        assert_eq!((tags, durability), (Some(vec!["t".to_owned()]), Some(Durability::Relaxed)));
+    }
+
+    #[test]
+    fn broken_lines_are_refused_without_showing_their_values() {
+        for (text, says) in [
+            ("", "no JSON"),
+            ("{\"key\":\"k\",\"value\":\"hunter2\"", "no JSON"),
+            ("{\"key\":\"k\"}", "exactly one"),
+            ("{\"key\":\"k\",\"value\":1,\"sealed\":\"\"}", "exactly one"),
+            ("{\"key\":\"k\",\"value\":1,\"hunter\":2}", "unknown field"),
+            ("{\"key\":\"k\",\"value\":1,\"tags\":\"hunter2\"}", "wrong type"),
+            ("{\"key\":\"k\",\"value\":1,\"ttl\":\"0s\"}", "zero"),
+            ("{\"key\":\"k\",\"value\":1,\"ttl\":\"soon\"}", "whole numbers"),
+            ("{\"key\":\"k\",\"value\":1,\"expire_at\":\"soon\"}", "RFC 3339"),
+            ("{\"key\":\"k\",\"value\":1,\"durability\":\"eternal\"}", "`power`"),
+            ("{\"key\":\"k\",\"sealed\":\"hunter2!\",\"expiry\":{}}", "base64"),
+            ("{\"key\":\"k\",\"sealed\":\"AAAA\"}", "`expiry`"),
+            ("{\"key\":\"k\",\"bincode\":\"AAAA\",\"expiry\":{}}", "`shape`"),
+            ("{\"key\":\"k\",\"value\":1,\"expiry\":{},\"ttl\":\"1h\"}", "other words"),
+            ("[]", "wrong type"),
+        ] {
+            let error = read(text).err().expect(text);
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains(says), "{text}: {error}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+    }
+}
