@@ -51,3 +51,8 @@ pub use scan::{Cursor, Page, Scan, Select};
 pub use seal::{KeyId, Protection, Seal};
 pub use store::{Atomicity, Capabilities, Coherence, GuardScope, Listing, Store};
 pub use time::{Clock, ManualClock, Timer, Timestamp};
+
+/// The README's code, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,5 +1,5 @@
 //! The typed handle: [`Handle`], the namespaces under it, and what every operation shares. One file per kind of operation:
-//! `read`, `write`, `modify`, `life` (expiry), `select` (walks and clears), `writes` (several at once), `transfer`
+//! `read`, `write`, `modify`, `life` (expiry), `select` and `walk` (many records), `writes` (several at once), `transfer`
 //! (export, import, reseal), `sweep`; `pipe` is the order in which they run.
 
 mod builder;
@@ -12,6 +12,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod walk;
 mod write;
 mod writes;
 
@@ -21,9 +22,10 @@ use std::sync::Arc;
 pub use builder::{HandleBuilder, Needs, Touch};
 pub use life::Ttl;
 pub use read::{Info, View};
-pub use select::{Entries, Keys, Selection};
+pub use select::Selection;
 pub use sweep::Purged;
 pub use transfer::{Body, Export, Exported, Imported, Resealed};
+pub use walk::{Entries, Keys};
 pub use write::Set;
 pub use writes::{Staged, Writes};
 

@@ -1,30 +1,21 @@
-//! Walks over many records: [`Selection`] (filters combined with AND), its streams [`Keys`] and [`Entries`], its counts, and
-//! `clear`.
+//! Choosing many records: [`Selection`] (filters combined with AND), its counts, and `clear`.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::marker::PhantomData;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_core::Stream;
-
 use super::pipe::Pipe;
+use super::walk::{Entries, Keys, Walk};
 use super::{Handle, Info};
 use crate::batch::{Batch, Before, Guard, Op, Ops, Write};
-use crate::bounds::BoxFuture;
 use crate::codec::Value;
 use crate::error::{ErrorKind, Result};
 use crate::key::{Key, KeyPrefix, Tag};
 use crate::pattern::Pattern;
 use crate::record::Record;
-use crate::scan::{Cursor, Page, Scan, Select};
+use crate::scan::Select;
 use crate::store::Atomicity;
 use crate::time::Timestamp;
 
-/// How many records a walk asks the store for at a time.
-const PAGE: usize = 256;
 /// How many removals go into one commit.
 const BATCH: usize = 128;
 
@@ -41,10 +32,10 @@ pub struct Selection<'h> {
 }
 
 /// Why a selection cannot be made; kept until it is used, and cloneable.
-type Reason = std::sync::Arc<crate::error::Error>;
+pub(super) type Reason = std::sync::Arc<crate::error::Error>;
 
 #[derive(Clone)]
-struct Filter {
+pub(super) struct Filter {
     prefix: KeyPrefix,
     pattern: Option<Pattern>,
     tags: Vec<Tag>,
@@ -156,7 +147,7 @@ impl<'h> Selection<'h> {
 
     /// Names and values, all read as one type. No activity. A record that cannot be read yields its error; the walk goes on.
     pub fn entries<T: Value>(self) -> Entries<'h, T> {
-        Entries { walk: self.walk(), value: PhantomData }
+        Entries::new(self.walk())
     }
 
     /// How many there are. Walks the selection.
@@ -224,26 +215,12 @@ impl<'h> Selection<'h> {
     }
 
     pub(super) fn walk(self) -> Walk<'h> {
-        let now = self.handle.pipe.now();
-        let (filter, failed) = match self.filter {
-            Ok(filter) => (Some(filter), None),
-            Err(reason) => (None, Some(reason)),
-        };
-        Walk {
-            handle: self.handle,
-            now,
-            filter,
-            failed,
-            buffer: VecDeque::new(),
-            pending: None,
-            cursor: None,
-            over: false,
-        }
+        Walk::new(self.handle, self.filter)
     }
 }
 
 impl Filter {
-    fn select(&self, now: Timestamp) -> Select {
+    pub(super) fn select(&self, now: Timestamp) -> Select {
         if let Some(tag) = self.tags.first() {
             return Select::Tag(tag.clone());
         }
@@ -260,7 +237,7 @@ impl Filter {
         })
     }
 
-    fn admits(&self, key: &Key, record: &Record, now: Timestamp) -> bool {
+    pub(super) fn admits(&self, key: &Key, record: &Record, now: Timestamp) -> bool {
         let due =
             |window| record.expiry.deadline().is_some_and(|deadline| deadline <= now.saturating_add(window));
         !key.is_system()
@@ -316,152 +293,6 @@ async fn remove_together(pipe: &Pipe, chunk: &[(Key, Guard)], now: Timestamp) ->
 
 fn is_lost(error: &crate::error::Error) -> bool {
     matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Gone)
-}
-
-/// A walk over selected records, page by page.
-pub(super) struct Walk<'h> {
-    handle: &'h Handle,
-    now: Timestamp,
-    filter: Option<Filter>,
-    failed: Option<Reason>,
-    buffer: VecDeque<(Key, Record)>,
-    pending: Option<BoxFuture<'h, Result<Page>>>,
-    cursor: Option<Cursor>,
-    over: bool,
-}
-
-impl Walk<'_> {
-    pub(super) async fn next(&mut self) -> Option<Result<(Key, Record)>> {
-        std::future::poll_fn(|context| self.poll(context)).await
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(Key, Record)>>> {
-        if let Some(reason) = self.failed.take() {
-            self.over = true;
-            let copy = crate::error::Error::new(reason.kind(), reason.operation(), reason.message());
-            return Poll::Ready(Some(Err(copy)));
-        }
-        let Some(filter) = &self.filter else { return Poll::Ready(None) };
-        loop {
-            while let Some((key, record)) = self.buffer.pop_front() {
-                if filter.admits(&key, &record, self.now) {
-                    return Poll::Ready(Some(Ok((key, record))));
-                }
-            }
-            let pending = match &mut self.pending {
-                Some(pending) => pending,
-                None if self.over => return Poll::Ready(None),
-                None => {
-                    let scan =
-                        Scan { select: filter.select(self.now), after: self.cursor.take(), limit: PAGE };
-                    self.pending.insert(self.handle.pipe.engine().scan(scan))
-                }
-            };
-            let page = ready!(pending.as_mut().poll(context));
-            self.pending = None;
-            match page {
-                Ok(page) => {
-                    self.over = page.next.is_none();
-                    self.cursor = page.next;
-                    self.buffer = page.entries.into();
-                }
-                Err(error) => {
-                    self.over = true;
-                    return Poll::Ready(Some(Err(error)));
-                }
-            }
-        }
-    }
-}
-
-/// Names of records, as a stream. A key present throughout the walk is seen exactly once.
-#[must_use = "streams do nothing unless polled"]
-pub struct Keys<'h>(Walk<'h>);
-
-impl Keys<'_> {
-    /// The next name.
-    pub async fn next(&mut self) -> Option<Result<String>> {
-        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
-    }
-
-    /// All that are left.
-    pub async fn collect(mut self) -> Result<Vec<String>> {
-        let mut names = Vec::new();
-        while let Some(name) = self.next().await {
-            names.push(name?);
-        }
-        Ok(names)
-    }
-}
-
-impl Stream for Keys<'_> {
-    type Item = Result<String>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let found = ready!(self.0.poll(context));
-        Poll::Ready(found.map(|found| found.map(|(key, _)| self.0.handle.local(&key).to_owned())))
-    }
-}
-
-impl fmt::Debug for Keys<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys").finish_non_exhaustive()
-    }
-}
-
-/// Names and values of records, as a stream.
-#[must_use = "streams do nothing unless polled"]
-pub struct Entries<'h, T> {
-    walk: Walk<'h>,
-    value: PhantomData<fn() -> T>,
-}
-
-impl<T: Value> Entries<'_, T> {
-    /// The next record.
-    pub async fn next(&mut self) -> Option<Result<(String, T)>> {
-        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
-    }
-
-    /// All that are left, up to the first error.
-    pub async fn collect(mut self) -> Result<Vec<(String, T)>> {
-        let mut entries = Vec::new();
-        while let Some(entry) = self.next().await {
-            entries.push(entry?);
-        }
-        Ok(entries)
-    }
-}
-
-impl<T: Value> Stream for Entries<'_, T> {
-    type Item = Result<(String, T)>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            let Some(found) = ready!(self.walk.poll(context)) else { return Poll::Ready(None) };
-            let (key, record) = match found {
-                Ok(found) => found,
-                Err(error) => return Poll::Ready(Some(Err(error))),
-            };
-            // Selected dead records and those past their sealed cap have no value to give.
-            if record.is_dead(self.walk.now) {
-                continue;
-            }
-            match self.walk.handle.read(&key, &record, self.walk.now) {
-                Ok(None) => {}
-                Ok(Some(value)) => {
-                    let name = self.walk.handle.local(&key).to_owned();
-                    return Poll::Ready(Some(Ok((name, value))));
-                }
-                Err(error) => return Poll::Ready(Some(Err(error))),
-            }
-        }
-    }
-}
-
-impl<T> fmt::Debug for Entries<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entries").finish_non_exhaustive()
-    }
 }
 
 impl fmt::Debug for Selection<'_> {

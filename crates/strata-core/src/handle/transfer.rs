@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Handle;
 use super::pipe::Scratch;
-use super::select::{Selection, Walk};
+use super::select::Selection;
+use super::walk::Walk;
 use crate::batch::{Batch, Guard, Keep, Op, Write};
 use crate::codec::{Codec, Shape};
 use crate::envelope::Header;
