@@ -70,7 +70,8 @@ impl Zipf {
             .collect();
         let indexes = (0..1_u64 << 18)
             .map(|draw| {
-                let point = crate::harness::precise(mix(draw) >> 12) / crate::harness::precise(1 << 52) * total;
+                let point =
+                    crate::harness::precise(mix(draw) >> 12) / crate::harness::precise(1 << 52) * total;
                 let rank = weights.partition_point(|sum| *sum < point).min(count - 1);
                 // Hot records lie scattered; 2^32 is never reached.
                 u32::try_from(mix(rank as u64 + 1) % count as u64).unwrap_or(0)

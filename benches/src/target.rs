@@ -1,4 +1,4 @@
-//! A target of the table in `docs/performance` terms: id, ratio, gate, aim; and whether it was met.
+//! A target of the table in `docs/benchmarks.md`: id, value, gate, aim; and whether it was met.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ pub struct Target {
     pub id: &'static str,
     /// What was compared.
     pub what: &'static str,
-    /// What was measured: usually a ratio to the floor.
+    /// What was measured: a ratio unless `what` names a unit.
     pub value: f64,
     /// What has to hold.
     pub gate: Bound,
@@ -39,6 +39,29 @@ impl Bound {
 }
 
 impl Target {
+    /// A cost: at most `gate`, and `aim` if that is named.
+    pub fn cost(id: &'static str, what: &'static str, value: f64, gate: f64, aim: Option<f64>) -> Self {
+        Self { id, what, value, gate: Bound::AtMost(gate), aim: aim.map(Bound::AtMost), note: String::new() }
+    }
+
+    /// An advantage: at least `gate`, and `aim` if that is named.
+    pub fn gain(id: &'static str, what: &'static str, value: f64, gate: f64, aim: Option<f64>) -> Self {
+        Self {
+            id,
+            what,
+            value,
+            gate: Bound::AtLeast(gate),
+            aim: aim.map(Bound::AtLeast),
+            note: String::new(),
+        }
+    }
+
+    /// With absolute readings.
+    #[must_use]
+    pub fn noting(self, note: impl Into<String>) -> Self {
+        Self { note: note.into(), ..self }
+    }
+
     /// Whether the gate holds.
     pub fn met(&self) -> bool {
         self.gate.holds(self.value)
@@ -47,6 +70,15 @@ impl Target {
     /// Whether the aim holds, where there is one.
     pub fn aimed(&self) -> Option<bool> {
         self.aim.map(|aim| aim.holds(self.value))
+    }
+
+    /// `met`, `not met`, or `met, not the aim`.
+    pub fn verdict(&self) -> &'static str {
+        match (self.met(), self.aimed()) {
+            (false, _) => "not met",
+            (true, Some(false)) => "met, not the aim",
+            (true, _) => "met",
+        }
     }
 }
 
@@ -63,15 +95,29 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let met = if self.met() { "met" } else { "not met" };
         let aim = self.aim.map_or_else(|| "-".to_owned(), |aim| aim.to_string());
-        write!(
-            f,
-            "{:<5} {:>8.2}  gate {:<8} aim {:<8} {met:<8} {} ({})",
-            self.id,
-            self.value,
-            self.gate.to_string(),
-            aim,
-            self.what,
-            self.note
-        )
+        let Self { id, value, gate, what, note, .. } = self;
+        let gate = gate.to_string();
+        write!(f, "{id:<5} {value:>9.2}  gate {gate:<7} aim {aim:<7} {met:<8} {what}")?;
+        if note.is_empty() { Ok(()) } else { write!(f, " ({note})") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_tell_gate_and_aim_apart() {
+        let cost = |value| Target::cost("p00", "cost", value, 2.0, Some(1.5)).verdict();
+        assert_eq!([cost(1.5), cost(2.0), cost(2.1)], ["met", "met, not the aim", "not met"]);
+        let gain = |value| Target::gain("p00", "gain", value, 3.0, None).verdict();
+        assert_eq!([gain(3.0), gain(2.9)], ["met", "not met"]);
+    }
+
+    #[test]
+    fn lines_are_aligned() {
+        let line = |value| Target::cost("p00", "cost", value, 2.0, None).noting("note").to_string();
+        assert_eq!(line(1.0).chars().count(), line(1234.5).chars().count());
+        assert_eq!(line(1.0).find("cost"), line(3.0).find("cost"));
     }
 }
