@@ -47,7 +47,8 @@ impl Barrier {
     pub(crate) fn sync(&self, engine: &Engine, level: Durability) -> Result<()> {
         engine.flush()?;
         if level == Durability::Power {
-            // Clean already when sled's own barrier is real; kept because it costs next to nothing then.
+            // sled's own barrier has synced by now. But the system tells a failed write-back once to each descriptor, and
+            // sled's periodic thread, which shares sled's, may have taken the news and only logged it. This one is ours.
             self.log.sync_data().map_err(|error| engine.poison().by_io("flush", error))?;
         }
         Ok(())

@@ -37,3 +37,7 @@ pub use check::{Check, Problem, ProblemKind};
 pub use config::SledConfig;
 pub use repair::Repair;
 pub use store::{SledStore, Stats};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeTests;
