@@ -96,3 +96,13 @@ pub async fn open(path: impl AsRef<std::path::Path>) -> Result<Strata> {
 pub fn builder() -> Builder {
     Builder::new()
 }
+
+/// The examples of the README are compiled and run.
+#[cfg(all(doctest, feature = "sled", feature = "ttl"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// So are those of the workspace's README.
+#[cfg(all(doctest, feature = "sled", feature = "ttl"))]
+#[doc = include_str!("../../../README.md")]
+struct WorkspaceReadme;
