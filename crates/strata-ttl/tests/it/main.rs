@@ -3,6 +3,7 @@
 mod clock;
 mod interleave;
 mod life;
+mod single;
 mod sweeper;
 mod watermark;
 

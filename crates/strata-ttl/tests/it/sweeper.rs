@@ -14,6 +14,7 @@ use strata_core::{
 use strata_ttl::{Sweeper, Watermark};
 
 use crate::interleave::{Stepped, Task, World, every_schedule};
+use crate::single::Single;
 use crate::{HOUR, MINUTE, SECOND, reference, world};
 
 /// A timer that moves the clock by what it is asked to wait, remembers it, and gives way once.
@@ -175,6 +176,35 @@ fn it_survives_a_store_that_fails_at_every_call() {
             Fault::LostAnswer => assert!((100..300).contains(&report.removed), "{report:?}"),
             _ => assert_eq!(report.removed, 300, "{fault:?}"),
         }
+    }
+}
+
+/// Where each record takes a commit of its own, what was removed before a failure is counted, too.
+#[test]
+fn it_counts_what_it_removed_before_a_failure() {
+    for nth in 1..=10 {
+        let (plain, clock) = world(Arc::new(Single(reference())));
+        block_on(fill(&plain, 8));
+        let faulty = Arc::new(Faulty::new(Arc::clone(plain.store())));
+        let db = Handle::builder(Arc::clone(&faulty) as _, Arc::clone(&clock) as _).build().expect("handle");
+        let mut events = db.subscribe("*").expect("subscribe");
+        clock.advance(2 * HOUR);
+        let sweeper = Sweeper::new(db, Leap::over(&clock)).expect("sweeper").without_watermark();
+        faulty.arm(nth, Fault::Unavailable);
+        // One scan and eight removals.
+        assert_eq!(block_on(sweeper.sweep_once()).is_ok(), nth == 10, "call {nth}");
+        let removed = [0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        let report = sweeper.report();
+        assert_eq!(
+            Some(&report.removed),
+            removed.get(usize::try_from(nth - 1).expect("small")),
+            "call {nth}"
+        );
+        assert_eq!(block_on(remains(&plain)), 8 - report.removed);
+        assert_eq!(expired(&mut events).len() as u64, report.removed);
+        faulty.disarm();
+        block_on(sweeper.sweep_once()).expect("sweep");
+        assert_eq!((sweeper.report().removed, sweeper.report().failing), (8, 0));
     }
 }
 
