@@ -120,7 +120,7 @@ pub(crate) enum Command {
     Check,
     /// Write values as lines of JSON, sealed unless plaintext is asked for.
     Export(Export),
-    /// Read values as lines of JSON: those of `export`, or {"key":"k","value":1,"tags":["t"],"ttl":"1h"} with `idle`,
+    /// Read values as lines of JSON: those of `export`, or `{"key":"k","value":1,"tags":["t"],"ttl":"1h"}` with `idle`,
     /// `at_most`, `expire_at` and `durability` as further words. Lines that cannot be imported are named, the others are.
     Import(Import),
     /// The keys that values are sealed under.
@@ -207,10 +207,10 @@ pub(crate) struct Ttl {
     /// The value's key.
     pub(crate) key: String,
     /// Live this long from now.
-    #[arg(long = "set", value_name = "DURATION", value_parser = words::duration)]
-    pub(crate) ttl: Option<Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = words::duration)]
+    pub(crate) set: Option<Duration>,
     /// Count the time from the last activity.
-    #[arg(long, requires = "ttl")]
+    #[arg(long, requires = "set")]
     pub(crate) sliding: bool,
     /// Die at this instant; with --sliding, at the latest then.
     #[arg(long, value_name = "RFC3339", value_parser = words::instant)]

@@ -78,7 +78,7 @@ impl Failure {
                 let mut message = error.to_string();
                 let mut source = error.source();
                 while let Some(cause) = source {
-                    message.push_str(&format!(" (cause: {cause})"));
+                    message = format!("{message} (cause: {cause})");
                     source = cause.source();
                 }
                 message

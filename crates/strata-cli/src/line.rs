@@ -106,6 +106,10 @@ impl Line {
 
     /// Reads a line.
     pub(crate) fn parse(text: &[u8]) -> Result<Self> {
+        // serde would take a list for the words in their order.
+        if text.trim_ascii_start().first() == Some(&b'[') {
+            return Err(invalid("the line is a list; write an object such as {\"key\":\"k\",\"value\":1}"));
+        }
         // The place of a mistake helps; the text around it, which may be a value, is not shown.
         serde_json::from_slice(text).map_err(|error| {
             let what = match error.classify() {
@@ -284,7 +288,8 @@ mod tests {
             ("{\"key\":\"k\",\"sealed\":\"AAAA\"}", "`expiry`"),
             ("{\"key\":\"k\",\"bincode\":\"AAAA\",\"expiry\":{}}", "`shape`"),
             ("{\"key\":\"k\",\"value\":1,\"expiry\":{},\"ttl\":\"1h\"}", "other words"),
-            ("[]", "wrong type"),
+            ("[\"hunter2\",1]", "is a list"),
+            ("7", "wrong type"),
         ] {
             let error = read(text).err().expect(text);
             assert_eq!(error.kind(), ErrorKind::Invalid);

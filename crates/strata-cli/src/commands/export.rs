@@ -29,7 +29,7 @@ pub(crate) async fn export(
     while let Some(record) = records.next().await {
         match record.and_then(Line::of) {
             Ok(line) => {
-                out.line(serde_json::to_string(&line).map_err(|error| Failure::Bad(error.to_string()))?)?
+                out.line(serde_json::to_string(&line).map_err(|error| Failure::Bad(error.to_string()))?)?;
             }
             Err(error) => {
                 broken += 1;

@@ -12,7 +12,7 @@ use crate::words;
 
 /// Prints what is left of a life, after giving the value another if that was asked.
 pub(crate) async fn ttl(db: &Strata, ttl: &Ttl, out: &mut Out) -> Result<(), Failure> {
-    let life = Life { ttl: ttl.ttl, sliding: ttl.sliding, expire_at: ttl.expire_at };
+    let life = Life { ttl: ttl.set, sliding: ttl.sliding, expire_at: ttl.expire_at };
     if let Some(life) = lifetime(&life)
         && !db.expire(&ttl.key, life).await?
     {

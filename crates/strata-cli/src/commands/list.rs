@@ -30,9 +30,9 @@ pub(crate) async fn ls(db: &Strata, ls: &Ls, out: &mut Out) -> Result<(), Failur
         } else if let Some(info) = db.info(&key).await? {
             let now = db.clock().now();
             if out.json {
-                out.object(&object(&key, &info, now))?
+                out.object(&object(&key, &info, now))?;
             } else {
-                rows.add(row(&key, &info, now), out)?
+                rows.add(row(&key, &info, now), out)?;
             }
             left -= 1;
         }

@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_life_is_fixed_sliding_or_unmentioned() {
-        let hour = std::time::Duration::from_secs(3600);
+        let hour = std::time::Duration::from_hours(1);
         let until = strata::Timestamp::MAX;
         let life = |ttl, sliding, expire_at| lifetime(&Life { ttl, sliding, expire_at });
         assert_eq!(life(None, false, None), None);

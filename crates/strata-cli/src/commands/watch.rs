@@ -47,7 +47,7 @@ fn print(event: &Event, out: &mut Out) -> Result<(), Failure> {
             )?;
         }
         Event::Lagged(lost) => {
-            out.either(&json!({ "lagged": lost }), format!("lagged   {lost} changes were lost"))?
+            out.either(&json!({ "lagged": lost }), format!("lagged   {lost} changes were lost"))?;
         }
     }
     out.flush()

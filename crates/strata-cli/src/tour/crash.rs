@@ -1,7 +1,8 @@
 //! Sudden death: a child process is killed in mid-writing, and what it acknowledged is there.
 
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
@@ -19,7 +20,7 @@ pub(super) async fn kill(ground: &Ground) -> Told {
     let (data, key) = (ground.at("killed"), ground.key());
     let lines = {
         let (data, key) = (data.clone(), key.clone());
-        tokio::task::spawn_blocking(move || write_and_die(data, key))
+        tokio::task::spawn_blocking(move || write_and_die(&data, &key))
             .await
             .map_err(|error| Failure::Bad(error.to_string()))??
     };
@@ -36,14 +37,14 @@ pub(super) async fn kill(ground: &Ground) -> Told {
 }
 
 /// The keys that were acknowledged before the child was killed.
-fn write_and_die(data: PathBuf, key: PathBuf) -> Result<Vec<String>, Failure> {
+fn write_and_die(data: &Path, key: &Path) -> Result<Vec<String>, Failure> {
     let failed = |error| Failure::Io("can't run the child process", error);
     let program = std::env::current_exe().map_err(failed)?;
-    let mut store = std::ffi::OsString::from("sled:");
+    let mut store = OsString::from("sled:");
     store.push(data);
     let mut child = Command::new(program)
-        .args([std::ffi::OsStr::new("--store"), &store])
-        .args([std::ffi::OsStr::new("--key-file"), key.as_os_str()])
+        .args([OsStr::new("--store"), &store])
+        .args([OsStr::new("--key-file"), key.as_os_str()])
         .args(["--durability", "process", "import", "--ack"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
