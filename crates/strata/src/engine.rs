@@ -35,6 +35,7 @@ pub(crate) enum Engine {
 
 impl Choice {
     /// Opens it; what blocks does so on a thread for blocking work.
+    #[allow(clippy::unused_async)] // it waits where a feature adds a store that blocks
     pub(crate) async fn open(self) -> Result<Engine> {
         match self {
             Self::Undecided => Err(Error::new(
@@ -79,6 +80,7 @@ impl Engine {
     }
 
     /// How much it holds. `None` where the store does not count.
+    #[allow(clippy::unused_async)] // it waits where a feature adds a store that blocks
     pub(crate) async fn stats(&self) -> Result<Option<Stats>> {
         match self {
             #[cfg(feature = "sled")]
@@ -93,6 +95,7 @@ impl Engine {
     }
 
     /// Compares its indexes with its records. `None` where the store offers no such check.
+    #[allow(clippy::unused_async)] // it waits where a feature adds a store that blocks
     pub(crate) async fn check(&self) -> Result<Option<Check>> {
         match self {
             #[cfg(feature = "sled")]

@@ -30,6 +30,7 @@ impl Time {
         })
     }
 
+    #[allow(clippy::unused_async)] // it waits where there is a watermark to read
     async fn system(engine: &Engine) -> Option<Result<Self>> {
         #[cfg(all(feature = "ttl", not(target_arch = "wasm32")))]
         return Some(strata_ttl::Watermark::of(engine.store()).read().await.map(|watermark| {

@@ -1,0 +1,156 @@
+//! Stores that refuse: foreign, locked, under other keys; keys and where they come from; the tour.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::{Run, Shell};
+
+#[test]
+fn s36_what_is_no_store_is_left_as_it_is() {
+    let shell = Shell::new();
+    shell.run(&["ls"]).fails(3, "there is no store");
+    assert!(!shell.at("data").exists(), "looking creates nothing");
+    std::fs::create_dir(shell.at("data")).expect("folder");
+    std::fs::write(shell.at("data/letter.txt"), "dear Ada").expect("write");
+    shell.run(&["set", "k", "1"]).fails(1, "data");
+    let left: Vec<_> = std::fs::read_dir(shell.at("data")).expect("list").collect();
+    assert_eq!(left.len(), 1, "the foreign folder is untouched");
+    let kind = Run::of(shell.command().args(["--json", "set", "k", "1"]));
+    let error: Value = serde_json::from_str(&kind.err).expect("json");
+    assert_eq!(error["error"]["kind"], "Foreign", "{kind:?}");
+}
+
+#[test]
+fn s36_a_store_that_another_process_has_is_locked() {
+    let shell = Shell::with_value();
+    let mut child = shell
+        .command()
+        .args(["import", "--ack"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("run");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    writeln!(stdin, "{}", json!({ "key": "b", "value": 1 })).expect("write");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    assert_eq!(lines.next().expect("an ack").expect("text"), "b", "acknowledged while more may come");
+    shell.run(&["ls"]).fails(1, "process");
+    drop(stdin);
+    assert!(child.wait().expect("wait").success());
+    assert_eq!(shell.done(&["ls"]), "a\nb\n");
+}
+
+#[test]
+fn s30_wrong_and_missing_keys_are_told_apart() {
+    let shell = Shell::new();
+    let with = |phrase: &str, words: &[&str]| {
+        Run::of(
+            shell
+                .bare()
+                .env("STRATA_STORE", shell.store())
+                .env("STRATA_PASSPHRASE", phrase)
+                .arg("--json")
+                .args(words),
+        )
+    };
+    let kind = |run: &Run| serde_json::from_str::<Value>(&run.err).expect("json")["error"]["kind"].clone();
+    assert_eq!(with("correct horse battery", &["set", "k", "1"]).code, 0);
+    assert_eq!(with("correct horse battery", &["get", "k"]).out, "1\n");
+    let wrong = with("incorrect horse battery", &["get", "k"]);
+    assert_eq!((wrong.code, kind(&wrong)), (1, json!("WrongKey")), "{wrong:?}");
+    assert!(!wrong.err.contains("horse"), "no passphrase is repeated");
+    let none = Run::of(shell.command().args(["--json", "get", "k"]));
+    assert_eq!((none.code, kind(&none)), (1, json!("MissingKey")), "{none:?}");
+    assert!(!shell.at("key").exists(), "no key is made for a store that has one");
+    let open =
+        Run::of(shell.bare().env("STRATA_STORE", shell.store()).args(["--json", "--plaintext", "get", "k"]));
+    assert_eq!((open.code, kind(&open)), (1, json!("MissingKey")), "{open:?}");
+}
+
+#[test]
+fn a_store_without_encryption_says_so_each_time() {
+    let shell = Shell::new();
+    let plain = |words: &[&str]| {
+        Run::of(shell.bare().env("STRATA_STORE", shell.store()).arg("--plaintext").args(words))
+    };
+    assert_eq!(plain(&["set", "k", "1"]).code, 0);
+    assert_eq!(plain(&["get", "k"]).out, "1\n");
+    shell.run(&["get", "k"]).fails(1, "plaintext");
+    assert!(plain(&["export"]).out.contains("\"value\":1"));
+    plain(&["keyset", "list"]).fails(2, "not encrypted");
+}
+
+#[test]
+fn keys_come_from_the_environment_or_the_users_folder() {
+    let shell = Shell::new();
+    let key = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
+    let with = |words: &[&str]| {
+        Run::of(shell.bare().env("STRATA_STORE", shell.store()).env("STRATA_KEY", key).args(words))
+    };
+    assert_eq!(with(&["set", "k", "1"]).code, 0);
+    assert_eq!(with(&["get", "k"]).out, "1\n");
+    let malformed =
+        Run::of(shell.bare().env("STRATA_STORE", shell.store()).env("STRATA_KEY", "hunter2").arg("ls"));
+    assert_ne!(malformed.code, 0);
+    assert!(!malformed.err.contains("hunter2"), "{malformed:?}");
+
+    let auto = |words: &[&str]| {
+        Run::of(shell.bare().args(["--store", &format!("sled:{}", shell.at("auto").display())]).args(words))
+    };
+    let set = auto(&["set", "k", "1"]);
+    assert_eq!(set.code, 0);
+    assert!(set.err.contains("note: ") && set.err.contains("drawn now"), "{set:?}");
+    let again = auto(&["get", "k"]);
+    assert_eq!((again.out.as_str(), again.err.as_str()), ("1\n", ""));
+}
+
+#[test]
+fn keys_are_rotated_step_by_step() {
+    let shell = Shell::with_value();
+    let list = || shell.json(&["keyset", "list"]);
+    let old = list()[0]["id"].as_str().expect("an id").to_owned();
+    let new = shell.json(&["keyset", "add"])[0]["added"].as_str().expect("an id").to_owned();
+    shell.done(&["keyset", "promote", &new]);
+    shell.run(&["keyset", "retire", &old]).fails(2, "rekey");
+    shell.run(&["keyset", "retire", &new]).fails(2, "primary");
+    assert_eq!(shell.json(&["keyset", "rekey"])[0]["moved"], 1);
+    shell.done(&["keyset", "retire", &old]);
+    assert!(list().len() == 1 && list()[0]["primary"] == json!(true) && list()[0]["id"] == json!(new));
+    assert_eq!(shell.done(&["get", "a"]), "1\n");
+    shell.run(&["keyset", "promote", &old]).fails(1, "not in the keyset");
+    assert_eq!(shell.run(&["keyset", "promote", "xyz"]).code, 2);
+}
+
+#[test]
+fn a_key_that_is_missing_from_the_file_is_named() {
+    let shell = Shell::with_value();
+    std::fs::copy(shell.at("key"), shell.at("old-key")).expect("copy");
+    let old = shell.json(&["keyset", "list"])[0]["id"].as_str().expect("an id").to_owned();
+    let new = shell.json(&["keyset", "add"])[0]["added"].as_str().expect("an id").to_owned();
+    shell.done(&["keyset", "promote", &new]);
+    shell.done(&["set", "b", "2"]);
+    std::fs::copy(shell.at("old-key"), shell.at("key")).expect("copy");
+    assert_eq!(shell.done(&["get", "a"]), "1\n", "what is under {old} opens");
+    let run = shell.run(&["get", "b"]);
+    run.fails(1, &new);
+    let check = shell.run(&["check"]);
+    assert_eq!(check.code, 1);
+    assert!(check.out.contains("problem: ") && check.out.contains(&new), "{check:?}");
+    let export = shell.run(&["export"]);
+    assert!(export.code == 1 && export.out.lines().count() == 1, "{export:?}");
+}
+
+#[test]
+fn the_tour_holds_from_end_to_end() {
+    let shell = Shell::new();
+    let tour = Run::of(shell.bare().arg("tour"));
+    assert_eq!(tour.code, 0, "{tour:?}");
+    assert!(tour.out.lines().count() >= 17 && tour.out.contains("✓ kill -9") && !tour.out.contains('✗'));
+    let told = Run::of(shell.bare().args(["--json", "tour"]));
+    let steps: Vec<Value> = told.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let (end, steps) = steps.split_last().expect("steps");
+    assert!(steps.iter().all(|step| step["held"] == json!(true)), "{steps:?}");
+    assert_eq!(end["steps"], json!(steps.len()));
+}
