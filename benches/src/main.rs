@@ -100,7 +100,7 @@ fn run_one(name: &str, run: table::Run, effort: Effort, rows: bool) -> Section {
     }
     if rows {
         let print = |row: &strata_benches::section::Row| {
-            println!("      {:>12} {} {}", plot::number(row.value), section.unit, row.name)
+            println!("      {:>12} {} {}", plot::number(row.value), section.unit, row.name);
         };
         section.rows.iter().for_each(print);
     }

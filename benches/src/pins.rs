@@ -117,7 +117,8 @@ fn callgrind(path: Path, times: u64) -> u64 {
         .args(["spin", path.name(), &times.to_string()])
         .stderr(Stdio::null())
         .status();
-    assert!(status.expect("valgrind starts").success(), "callgrind of `{}` failed", path.name());
+    let status = status.expect("valgrind starts");
+    assert!(status.success(), "callgrind of `{}` ended with {status}", path.name());
     sum(&std::fs::read_to_string(out).expect("callgrind wrote its counts"))
 }
 
