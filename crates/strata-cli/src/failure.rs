@@ -46,6 +46,14 @@ impl Failure {
         }
     }
 
+    /// The same failure met in the middle of work: a reader that has left then is no good end.
+    pub(crate) fn amid(self) -> Self {
+        match self {
+            Self::BrokenPipe => Self::BrokenPipeAmid,
+            other => other,
+        }
+    }
+
     /// Tells it on standard error. A closed standard error is nobody to tell.
     pub(crate) fn tell(&self, json: bool) {
         use std::io::Write as _;

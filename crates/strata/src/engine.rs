@@ -125,12 +125,12 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            "open",
+            "run blocking work",
             "this runs outside a tokio runtime; call it from one, such as under `#[tokio::main]`",
         ));
     }
     tokio::task::spawn_blocking(work).await.map_err(|error| {
-        Error::new(ErrorKind::Other, "open", "blocking work did not come to its end; see the cause")
+        Error::new(ErrorKind::Other, "run blocking work", "it did not come to its end; see the cause")
             .because(error)
     })
 }

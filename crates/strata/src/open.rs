@@ -65,7 +65,7 @@ impl Strata {
         self.protected.keys.as_ref()
     }
 
-    /// Basic sessions in the namespace `session`, without an end unless the manager is told otherwise.
+    /// Basic sessions in the namespace `session`; [`Sessions::builder`](strata_session::Sessions::builder) makes others.
     #[cfg(feature = "session")]
     pub fn sessions(&self) -> Result<strata_session::Sessions> {
         strata_session::Sessions::new(&self.handle)

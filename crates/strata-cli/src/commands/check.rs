@@ -10,8 +10,15 @@ use crate::progress::Progress;
 /// Compares indexes with records, opens every value, and ends with 1 if anything is wrong.
 pub(crate) async fn check(db: &Strata, out: &mut Out) -> Result<(), Failure> {
     let total = db.stats().await?.map(|stats| stats.records);
-    let mut progress = Progress::new("values opened", total);
-    let check = db.check(|opened| progress.at(opened)).await?;
+    let mut progress = Progress::waiting("comparing indexes with records");
+    let check = db
+        .check(|opened| {
+            if opened == 1 {
+                progress = Progress::counting("values opened", total);
+            }
+            progress.at(opened);
+        })
+        .await?;
     drop(progress);
     if out.json {
         out.object(&json!({

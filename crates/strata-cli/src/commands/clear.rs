@@ -6,6 +6,7 @@ use strata::Strata;
 use crate::args::Clear;
 use crate::failure::Failure;
 use crate::output::Out;
+use crate::progress::Progress;
 
 /// Removes what every filter selects, and says how many there were. The argument parser has seen to it that there is a filter.
 pub(crate) async fn clear(db: &Strata, clear: &Clear, out: &mut Out) -> Result<(), Failure> {
@@ -25,6 +26,8 @@ pub(crate) async fn clear(db: &Strata, clear: &Clear, out: &mut Out) -> Result<(
     if clear.expired {
         select = select.expired();
     }
+    let progress = Progress::waiting("removing");
     let removed = select.clear().await?;
+    drop(progress);
     out.either(&json!({ "removed": removed }), format!("removed {removed}"))
 }

@@ -24,7 +24,7 @@ pub(crate) async fn export(
         select = select.tag(tag);
     }
     let mut records = if plaintext { select.export_plaintext() } else { select.export_sealed(export.key_id) };
-    let mut progress = Progress::new("records exported", None);
+    let progress = Progress::counting("records exported", None);
     let mut broken = 0_u64;
     while let Some(record) = records.next().await {
         match record.and_then(Line::of) {

@@ -36,7 +36,7 @@ pub(crate) async fn import(db: &Strata, import: &Import, out: &mut Out) -> Resul
         under_way: JoinSet::new(),
         keys: HashSet::new(),
         tally: Tally::default(),
-        progress: Progress::new("lines imported", None),
+        progress: Progress::counting("lines imported", None),
     };
     importer.run(lines, out).await?;
     importer.tally.tell(import.ack, out)
@@ -199,12 +199,8 @@ impl Importer {
         if !self.ack {
             return Ok(());
         }
-        let told = out.either(&json!({ "ack": key }), key).and_then(|()| out.flush());
-        told.map_err(|failure| match failure {
-            // The reader has left in the middle of an import: that is not "done".
-            Failure::BrokenPipe => Failure::BrokenPipeAmid,
-            other => other,
-        })
+        // The reader has left in the middle of an import: that is not "done".
+        out.either(&json!({ "ack": key }), key).and_then(|()| out.flush()).map_err(Failure::amid)
     }
 
     fn refuse(&mut self, number: u64, error: &Error, out: &Out) {

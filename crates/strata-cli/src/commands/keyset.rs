@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use strata::crypto::StoreKeys;
-use strata::{KeyId, Strata};
+use strata::{ErrorKind, KeyId, Strata};
 
 use crate::args::Keyset;
 use crate::failure::Failure;
@@ -57,7 +57,7 @@ fn list(keys: &StoreKeys, out: &mut Out) -> Result<(), Failure> {
 
 async fn rekey(db: &Strata, keys: &StoreKeys, out: &mut Out) -> Result<(), Failure> {
     let total = db.stats().await?.map(|stats| stats.records);
-    let mut progress = Progress::new("records looked at", total);
+    let progress = Progress::counting("records looked at", total);
     let done = keys.rekey(db.handle(), |done| progress.at(done.seen)).await?;
     drop(progress);
     let object = json!({
@@ -76,7 +76,14 @@ async fn rekey(db: &Strata, keys: &StoreKeys, out: &mut Out) -> Result<(), Failu
 }
 
 async fn retire(db: &Strata, keys: &StoreKeys, id: KeyId, out: &mut Out) -> Result<(), Failure> {
-    let seen = keys.retire(db.handle(), id).await?;
+    let progress = Progress::waiting("looking for values under the key");
+    let retired = keys.retire(db.handle(), id).await;
+    drop(progress);
+    let seen = retired.map_err(|error| match error.kind() {
+        // The words were right; the store is not ready for it.
+        ErrorKind::Invalid => Failure::Bad(error.to_string()),
+        _ => error.into(),
+    })?;
     let object = json!({ "retired": id.to_string(), "seen": seen });
     out.either(&object, format!("retired {id}; none of {seen} records is sealed under it"))
 }

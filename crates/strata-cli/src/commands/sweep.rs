@@ -6,11 +6,14 @@ use strata::ttl::Watermark;
 
 use crate::failure::Failure;
 use crate::output::Out;
+use crate::progress::Progress;
 use crate::words;
 
 /// Removes what is dead now, and says how many that were.
 pub(crate) async fn sweep(db: &Strata, out: &mut Out) -> Result<(), Failure> {
+    let progress = Progress::waiting("sweeping");
     let swept = db.sweep().await?;
+    drop(progress);
     out.either(&json!({ "removed": swept.removed }), format!("removed {}", swept.removed))
 }
 

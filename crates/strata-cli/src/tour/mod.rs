@@ -3,6 +3,7 @@
 
 mod changes;
 mod crash;
+mod durability;
 mod ground;
 mod life;
 mod sealing;
@@ -25,6 +26,10 @@ const NAME: usize = 28;
 
 /// Runs all steps. Ends well only if every one held.
 pub(crate) async fn run(out: &mut Out) -> Result<(), Failure> {
+    guide(out).await.map_err(Failure::amid)
+}
+
+async fn guide(out: &mut Out) -> Result<(), Failure> {
     let mut tour = Tour { out, steps: 0, broken: 0 };
     let started = Instant::now();
     let (ground, told) = match Ground::open().await {
@@ -49,6 +54,7 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground) -> Result<(), Failure> {
     tour.step("expiry and sweep", life::sweep(&ground)).await?;
     tour.step("events", changes::events(db)).await?;
     tour.step("several in one commit", changes::batch(db)).await?;
+    tour.step("durability, level by level", durability::levels(db)).await?;
     tour.step("nothing readable on disk", sealing::on_disk(&ground)).await?;
     tour.step("a moved record is refused", sealing::moved(db)).await?;
     tour.step("export and import, sealed", sealing::transfer(&ground)).await?;
