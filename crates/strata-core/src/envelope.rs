@@ -9,7 +9,25 @@ use crate::time::Timestamp;
 /// The number of this layout.
 const FORMAT: u8 = 1;
 /// The flag of a sealed body.
-const SEALED: u8 = 1;
+const SEALED: u8 = Envelope::SEALED;
+
+/// What a [`Seal`](crate::Seal) has to know of the envelopes it is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope;
+
+impl Envelope {
+    /// The length of the header: format, codec, flags, shape (4), cap (8).
+    pub const HEADER: usize = 15;
+    /// Where the flags are.
+    pub const FLAGS: usize = 2;
+    /// The flag of a sealed body.
+    pub const SEALED: u8 = 1;
+
+    /// Whether a payload is a sealed envelope of this layout. The store's own plain records are not.
+    pub fn is_sealed(payload: &[u8]) -> bool {
+        payload.len() > Self::HEADER && payload[0] == FORMAT && payload[Self::FLAGS] & Self::SEALED != 0
+    }
+}
 
 /// What is known of a value before it is opened. 15 bytes: format, codec, flags, shape, cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +41,7 @@ pub(crate) struct Header {
 
 impl Header {
     /// The length of a header.
-    pub(crate) const LEN: usize = 15;
+    pub(crate) const LEN: usize = Envelope::HEADER;
     /// Where the cap begins.
     const CAP: usize = 7;
 

@@ -34,11 +34,12 @@ pub use bounds::{BoxFuture, MaybeSend, MaybeSync};
 pub use change::{Bus, Change, ChangeKind, Event, Hub, Origin, Subscription};
 pub use codec::{Codec, Shape, Value};
 pub use collection::Collection;
+pub use envelope::Envelope;
 pub use error::{Error, ErrorKind, Result};
 pub use expiry::Expiry;
 pub use handle::{
-    Body, Entries, Export, Exported, Handle, HandleBuilder, Imported, Info, Keys, Needs, Purged, Resealed, Selection,
-    Set, Staged, Touch, Ttl, View, Writes,
+    Body, Entries, Export, Exported, Handle, HandleBuilder, Imported, Info, Keys, Needs, Purged, Resealed,
+    Selection, Set, Staged, Touch, Ttl, View, Writes,
 };
 pub use journal::Journal;
 pub use key::{Key, KeyPrefix, Tag, Tags};

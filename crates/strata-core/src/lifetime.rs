@@ -112,11 +112,14 @@ impl Lifetime {
         let until = self.until.get().map(|since| Timestamp::EPOCH.saturating_add(since));
         if self.ttl.get().is_some() && self.idle.get().is_some() {
             return Err(invalid(
-                "a fixed ttl and an idle time exclude each other; use the idle time with a cap (`at_most`)".to_owned(),
+                "a fixed ttl and an idle time exclude each other; use the idle time with a cap (`at_most`)"
+                    .to_owned(),
             ));
         }
         if until.is_some_and(|instant| instant <= now) {
-            return Err(invalid("the deadline has passed; give a later one, or remove the record".to_owned()));
+            return Err(invalid(
+                "the deadline has passed; give a later one, or remove the record".to_owned(),
+            ));
         }
         let cap = match (self.at_most.get().map(|cap| now.after(cap)).transpose()?, until) {
             (Some(cap), Some(until)) => Some(cap.min(until)),

@@ -53,7 +53,9 @@ impl Store for ReferenceStore {
         batch.validate(&self.capabilities(), self)?;
         let mut state = self.state();
         for op in &batch.ops {
-            op.guard.judge(&op.key, state.records.get(&op.key), batch.now).map_err(|error| error.in_store(self))?;
+            op.guard
+                .judge(&op.key, state.records.get(&op.key), batch.now)
+                .map_err(|error| error.in_store(self))?;
         }
         state.sequence += 1;
         let version = Version::new(state.sequence);
@@ -124,7 +126,11 @@ impl Store for ReferenceStore {
 fn named(state: &State, keys: &[Key], after: Option<&Cursor>, limit: usize) -> Result<Page> {
     let start = after.map_or(Ok(0), |cursor| {
         let bytes = cursor.as_bytes().try_into().map_err(|_| {
-            Error::new(ErrorKind::Invalid, "scan", "the cursor belongs to another selection; start the walk again")
+            Error::new(
+                ErrorKind::Invalid,
+                "scan",
+                "the cursor belongs to another selection; start the walk again",
+            )
         })?;
         Ok(usize::try_from(u64::from_le_bytes(bytes)).unwrap_or(usize::MAX))
     })?;

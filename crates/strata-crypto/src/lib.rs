@@ -12,7 +12,6 @@
 mod cache;
 mod cipher;
 mod derive;
-mod envelope;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
 mod fork;

@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use strata_core::{
-    Error, ErrorKind, Guard, KeyId, KeyPrefix, Listing, Protection, Random, Result, Scan, Select, Store,
-    Timestamp, Version,
+    Envelope, Error, ErrorKind, Guard, KeyId, KeyPrefix, Listing, Protection, Random, Result, Scan, Select,
+    Store, Timestamp, Version,
 };
 
-use crate::envelope;
 use crate::header::{self, Header, StoreId};
 use crate::keys::Keys;
 use crate::keyset::{KeyInfo, Keyset};
@@ -252,7 +251,7 @@ async fn is_used(store: &dyn Store) -> Result<bool> {
 
 /// Whether one of the first records is sealed.
 async fn holds_sealed(store: &dyn Store) -> Result<bool> {
-    any(store, 64, envelope::looks_sealed).await
+    any(store, 64, Envelope::is_sealed).await
 }
 
 async fn any(store: &dyn Store, limit: usize, is: impl Fn(&[u8]) -> bool) -> Result<bool> {

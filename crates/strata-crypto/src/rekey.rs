@@ -4,11 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use strata_core::{
-    Cursor, Error, ErrorKind, Expiry, Guard, Handle, Keep, Key, KeyId, KeyPrefix, MaybeSend, Page, Payload,
-    Record, Resealed, Result, Scan, Seal as _, Select, Store, Tags, Write,
+    Cursor, Envelope, Error, ErrorKind, Expiry, Guard, Handle, Keep, Key, KeyId, KeyPrefix, MaybeSend, Page,
+    Payload, Record, Resealed, Result, Scan, Seal as _, Select, Store, Tags, Write,
 };
 
-use crate::envelope::{HEADER, looks_sealed};
 use crate::header;
 use crate::store_keys::StoreKeys;
 use crate::text::parse_id;
@@ -101,7 +100,7 @@ impl StoreKeys {
     }
 
     async fn reseal(&self, handle: &Handle, key: &Key, record: &Record, done: &mut Rekeyed) -> Result<()> {
-        if key.is_system() && !looks_sealed(record.payload.as_bytes()) {
+        if key.is_system() && !Envelope::is_sealed(record.payload.as_bytes()) {
             return Ok(());
         }
         done.seen += 1;
@@ -120,7 +119,9 @@ impl StoreKeys {
     /// The key a record is sealed under, if it is sealed.
     fn under(&self, record: &Record) -> Result<Option<KeyId>> {
         let envelope = record.payload.as_bytes();
-        looks_sealed(envelope).then(|| self.sealer().sealed_under(envelope, HEADER)).transpose()
+        Envelope::is_sealed(envelope)
+            .then(|| self.sealer().sealed_under(envelope, Envelope::HEADER))
+            .transpose()
     }
 
     /// Resealing has to go through the seal whose keys these are.

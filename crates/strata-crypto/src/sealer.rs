@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use strata_core::{Error, ErrorKind, Key, KeyId, Protection, Random, Result, Seal, Timestamp};
+use strata_core::{Envelope, Error, ErrorKind, Key, KeyId, Protection, Random, Result, Seal, Timestamp};
 
 use crate::cache::CipherCache;
 use crate::cipher::EpochCipher;
-use crate::envelope::{FLAGS, SEALED};
 use crate::keyset::{KeyInfo, Keyset};
 use crate::nonce::{Drawing, Epoch, Nonces};
 use crate::room::{self, Room};
@@ -246,7 +245,8 @@ impl fmt::Debug for Sealer {
 
 #[inline]
 fn check_sealable(envelope: &[u8], header: usize, room: usize) -> Result<()> {
-    let flagged = header <= FLAGS || envelope.get(FLAGS).is_some_and(|flags| flags & SEALED != 0);
+    let flagged = header <= Envelope::FLAGS
+        || envelope.get(Envelope::FLAGS).is_some_and(|flags| flags & Envelope::SEALED != 0);
     if flagged && envelope.len() >= header + room {
         return Ok(());
     }
@@ -260,7 +260,9 @@ fn check_sealable(envelope: &[u8], header: usize, room: usize) -> Result<()> {
 /// Plaintext under a keyset is refused, whoever wrote it: it may have been put there to be believed.
 #[inline]
 fn check_sealed(key: &Key, envelope: &[u8], header: usize) -> Result<()> {
-    if header > FLAGS && envelope.get(FLAGS).is_some_and(|flags| flags & SEALED == 0) {
+    if header > Envelope::FLAGS
+        && envelope.get(Envelope::FLAGS).is_some_and(|flags| flags & Envelope::SEALED == 0)
+    {
         return Err(Error::new(
             ErrorKind::Downgrade,
             "open value",
