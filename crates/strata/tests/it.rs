@@ -2,6 +2,9 @@
 //! background work that is owned.
 #![cfg(all(feature = "memory", feature = "sled", feature = "crypto", feature = "ttl"))]
 
+#[path = "golden/mod.rs"]
+mod golden;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
