@@ -11,7 +11,7 @@ fn disk(criterion: &mut Criterion) {
     shared::cases(criterion, "disk get", stores.gets());
     shared::cases(criterion, "disk put", stores.puts());
     shared::cases(criterion, "disk create", stores.creations());
-    shared::cases(criterion, "durable", Durable::default().cases());
+    shared::shots(criterion, "durable", Durable::default().shots());
 }
 
 criterion_group!(benches, disk);

@@ -113,13 +113,15 @@ impl Resident {
 
 /// Measures the table.
 pub fn run(effort: Effort) -> Section {
+    // First: what has to be built for it either builds or ends the run before anything is measured.
+    let allocations = child::allocations();
     let resident = Resident::default();
     let loads = compare(effort, resident.loads());
     let saves = compare(effort, resident.saves());
     let mut rows = loads.rows();
     rows.extend(saves.rows());
     let mut targets = load_targets(&loads);
-    targets.extend(save_targets(&saves));
+    targets.extend(save_targets(&saves, &allocations));
     Section {
         name: "memory",
         title: "Sessions in memory",
@@ -159,8 +161,7 @@ fn load_targets(table: &Table) -> Vec<Target> {
     ]
 }
 
-fn save_targets(table: &Table) -> Vec<Target> {
-    let allocations = child::allocations();
+fn save_targets(table: &Table, allocations: &[(String, u64, u64)]) -> Vec<Target> {
     let (_, count, bytes) = allocations.iter().find(|(path, ..)| path == "set").expect("sets are counted");
     vec![
         Target::cost("p03", "encrypted save / floor", table.ratio(1, 0), 1.4, Some(1.15))
