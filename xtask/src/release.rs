@@ -85,13 +85,15 @@ fn has_entry(changelog: &str, version: &str) -> bool {
 }
 
 /// Packages all crates in one go: cargo orders them, and builds each from its own archive against the archives of the
-/// others, so that none of them has to be on a registry yet.
+/// others, so that none of them has to be on a registry yet. It does so in a fresh folder: cargo remembers what it unpacked by
+/// folder, name and version, and would build yesterday's archive of a version that has changed since.
 fn package(workspace: &Workspace, order: &[&Member]) -> Result {
     let changed = output(
         std::process::Command::new("git").args(["status", "--porcelain"]).current_dir(&workspace.root),
     )?;
+    let fresh = tempfile::tempdir_in(&workspace.target).during("making a folder to package in")?;
     let mut command = cargo(&workspace.root);
-    command.arg("package").args(selection(order));
+    command.arg("package").args(selection(order)).env("CARGO_TARGET_DIR", fresh.path());
     if !changed.is_empty() {
         println!("note: the tree has uncommitted changes; they are packaged too, and would stop --execute");
         command.arg("--allow-dirty");
