@@ -80,10 +80,14 @@ impl Home {
         Ok(())
     }
 
-    /// Makes the files that sled created or renamed stay after a loss of power: sled syncs none of their names.
+    /// Makes the files that sled created or renamed stay after a loss of power: sled syncs none of their names. A complete
+    /// store has had its files synced when it was made; the page table is a new file at many opens, so the folder
+    /// is synced at each.
     pub(crate) fn sync_names(&self) -> Result<()> {
-        for name in ["conf", "db", "blobs"] {
-            sync(&self.path.join(name))?;
+        if self.state == State::Begun {
+            for name in ["conf", "db", "blobs"] {
+                sync(&self.path.join(name))?;
+            }
         }
         sync(&self.path)
     }
