@@ -21,9 +21,8 @@ const REASONS: [(&str, &str); 15] = [
     ("p02b", "as p01b: the peer is faster here than where the aim was set. Next: as p02"),
     (
         "p03",
-        "a save moves its parts through `Set`, the batch and the store (a tenth of it is copying), the encoder checks each field, and the \
-         store makes a record of what it finds before it judges it. Next: build the operation in place; judge by version and deadline \
-         without counting references",
+        "a save moves its parts through `Set`, the batch and the store (a tenth of it is copying) and the encoder \
+         checks each field. Next: build the operation in place; check values by type, once, instead of by field",
     ),
     ("p03b", "as p03, and the peer's own save is faster here than where the aim was set"),
     (

@@ -109,12 +109,12 @@ fn tag(user: u64) -> String {
 /// All listings: few and many resident, warm and cold, by Strata and by hand.
 pub fn cases<'a>(few: &'a Users, many: &'a Users) -> Vec<Case<'a>> {
     vec![
-        few.list("strata list of 10, 10,000 resident, warm", WARM),
-        many.list("strata list of 10, 1,000,000 resident, warm", WARM),
-        few.list("strata list of 10, 10,000 resident, any user", few.count),
-        many.list("strata list of 10, 1,000,000 resident, any user", many.count),
-        few.list_by_hand("floor list of 10, 10,000 resident, any user", few.count),
-        many.list_by_hand("floor list of 10, 1,000,000 resident, any user", many.count),
+        few.list("strata list, 10,000 resident, warm", WARM),
+        many.list("strata list, 1,000,000 resident, warm", WARM),
+        few.list("strata list, 10,000 resident, any user", few.count),
+        many.list("strata list, 1,000,000 resident, any user", many.count),
+        few.list_by_hand("floor list, 10,000 resident, any user", few.count),
+        many.list_by_hand("floor list, 1,000,000 resident, any user", many.count),
     ]
 }
 
