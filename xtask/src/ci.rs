@@ -25,6 +25,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result {
         Step::new("licences and sources", || deny(root)),
         Step::new("lints, benches included", || execute(&mut clippy(root))),
         Step::new("tests, none skipped", || test::run(workspace, &test::Arguments { require_all: true })),
+        Step::new("hot paths, pinned", || {
+            execute(cargo(root).args(["run", "--release", "-p", "strata-benches", "--", "pins"]))
+        }),
         Step::new("examples", || examples(workspace)),
         Step::new("documentation", || documentation(root)),
         Step::new("features, one by one", || features::run(workspace)),

@@ -16,8 +16,8 @@ use crate::scan::Select;
 use crate::store::Atomicity;
 use crate::time::Timestamp;
 
-/// How many removals go into one commit.
-const BATCH: usize = 128;
+/// How many removals go into one commit: few enough that a store which takes a lock for it holds that under a millisecond.
+const BATCH: usize = 64;
 
 /// Some of a namespace's records: all of them, narrowed by each filter named. Living ones only, unless
 /// [`Selection::expired`] asks for dead ones.
@@ -252,7 +252,7 @@ impl Filter {
     }
 }
 
-/// Removes each record under its guard, in commits of up to 128 where the store can, and adds to `removed` how many were, also
+/// Removes each record under its guard, in commits of up to 64 where the store can, and adds to `removed` how many were, also
 /// when it fails halfway. A record whose guard no longer holds is left.
 pub(super) async fn remove_all(
     pipe: &Pipe,
