@@ -13,7 +13,7 @@ pub fn describe() -> String {
         Some(processor),
         Some(format!("{threads} threads")),
         memory,
-        kernel.map(|kernel| format!("{} {}", std::env::consts::OS, kernel.trim())),
+        kernel.map(|kernel| format!("{} {}", std::env::consts::OS, release(&kernel))),
         Some(compiler()),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
@@ -47,4 +47,9 @@ mod tests {
         assert_eq!(gibibytes("24689000 kB").as_deref(), Some("24 GiB"));
         assert_eq!(gibibytes("none"), None);
     }
+}
+
+/// The kernel's release without what its builder appended.
+fn release(kernel: &str) -> &str {
+    kernel.trim().split('-').next().unwrap_or_default()
 }
