@@ -90,7 +90,7 @@ pub enum Write {
         /// The new tags, or those of the living record.
         tags: Keep<Tags>,
     },
-    /// Moves a living record's deadline later, never past its cap. Same version, no event. Never creates or revives; on
+    /// Moves the deadline of a living record that has an idle time later, never past its cap. Same version, no event. Never creates or revives; on
     /// anything but a living record it does nothing.
     Slide(Timestamp),
     /// Gives a living record another expiry, as a real change with a new version. On anything else it does nothing.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::broadcast;
 
 use crate::bounds::{MaybeSend, MaybeSync};
+use crate::error::{ErrorKind, Result};
 use crate::key::Key;
 use crate::pattern::Pattern;
 use crate::record::Version;
@@ -54,7 +55,8 @@ pub enum Origin {
 pub enum Event {
     /// A change that matches.
     Change(Change),
-    /// This many changes, matching or not, were lost because the subscriber was slow. Read anew what matters.
+    /// This many changes, matching or not, were lost: the subscriber was slow, or a caller gave up on a commit whose outcome
+    /// nobody knows. Read anew what matters.
     Lagged(u64),
 }
 
@@ -65,10 +67,18 @@ pub trait Bus: fmt::Debug + MaybeSend + MaybeSync + 'static {
     fn publish(&self, change: &Change);
 }
 
+/// What travels from a hub to its subscribers.
+#[derive(Clone, Debug)]
+enum Message {
+    Change(Change),
+    /// Something may have happened that nobody can tell.
+    Lost,
+}
+
 /// Hands changes to subscribers. When nobody listens, announcing costs one atomic load.
 #[derive(Debug)]
 pub struct Hub {
-    sender: broadcast::Sender<Change>,
+    sender: broadcast::Sender<Message>,
     listeners: Arc<AtomicUsize>,
 }
 
@@ -92,8 +102,21 @@ impl Hub {
     pub fn announce(&self, change: Change) {
         if self.is_heard() {
             // An error means that the last listener left meanwhile.
-            let _ = self.sender.send(change);
+            let _ = self.sender.send(Message::Change(change));
         }
+    }
+
+    /// Tells every subscriber that a change may have happened which will not be announced, as [`Event::Lagged`].
+    #[cold]
+    pub fn lose(&self) {
+        if self.is_heard() {
+            let _ = self.sender.send(Message::Lost);
+        }
+    }
+
+    /// Watches over a commit under way: unless it is [settled](InFlight::settle), what it did is lost to subscribers.
+    pub(crate) fn in_flight(&self) -> InFlight<'_> {
+        InFlight(Some(self))
     }
 
     /// Changes announced from now on whose keys match `pattern`, of one origin if asked.
@@ -110,10 +133,37 @@ impl Default for Hub {
     }
 }
 
-/// Matching changes, in the order they were announced. Dropping it ends the subscription.
+/// A commit whose outcome is not known yet. Dropped like that, because its caller gave up, it makes subscribers look anew.
+pub(crate) struct InFlight<'h>(Option<&'h Hub>);
+
+impl InFlight<'_> {
+    /// The outcome is known. A failure that may have happened all the same counts as lost.
+    pub(crate) fn settle<T>(mut self, outcome: &Result<T>) {
+        let hub = self.0.take();
+        if let (Some(hub), Err(error)) = (hub, outcome)
+            && matches!(
+                error.kind(),
+                ErrorKind::Unavailable | ErrorKind::Poisoned | ErrorKind::Full | ErrorKind::Other
+            )
+        {
+            hub.lose();
+        }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        if let Some(hub) = self.0 {
+            hub.lose();
+        }
+    }
+}
+
+/// Matching changes, in the order they were announced, which for two writers of one key need not be the order of their
+/// commits: the last event says that there is something to read, not what is there. Dropping it ends the subscription.
 #[must_use = "changes are lost unless the subscription is read"]
 pub struct Subscription {
-    receiver: broadcast::Receiver<Change>,
+    receiver: broadcast::Receiver<Message>,
     pattern: Pattern,
     origin: Option<Origin>,
     listeners: Arc<AtomicUsize>,
@@ -130,7 +180,7 @@ impl Subscription {
     pub async fn next(&mut self) -> Option<Event> {
         loop {
             let event = match self.receiver.recv().await {
-                Ok(change) => Event::Change(change),
+                Ok(message) => message.into(),
                 Err(broadcast::error::RecvError::Lagged(count)) => Event::Lagged(count),
                 Err(broadcast::error::RecvError::Closed) => return None,
             };
@@ -144,7 +194,7 @@ impl Subscription {
     pub fn try_next(&mut self) -> Option<Event> {
         loop {
             let event = match self.receiver.try_recv() {
-                Ok(change) => Event::Change(change),
+                Ok(message) => message.into(),
                 Err(broadcast::error::TryRecvError::Lagged(count)) => Event::Lagged(count),
                 Err(_) => return None,
             };
@@ -160,6 +210,15 @@ impl Subscription {
             Event::Change(change) => {
                 self.origin.is_none_or(|origin| origin == change.origin) && self.pattern.matches(&change.key)
             }
+        }
+    }
+}
+
+impl From<Message> for Event {
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Change(change) => Self::Change(change),
+            Message::Lost => Self::Lagged(1),
         }
     }
 }

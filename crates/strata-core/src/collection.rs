@@ -78,7 +78,7 @@ impl<T: Value> Collection<T> {
         name: &str,
         change: impl FnMut(Option<T>) -> Option<T>,
     ) -> Result<Option<Version>> {
-        self.handle.update(name, change).await
+        self.update_within(name, Lifetime::FOREVER, change).await
     }
 
     /// See [`Handle::update_within`].
@@ -88,7 +88,7 @@ impl<T: Value> Collection<T> {
         life: Lifetime,
         change: impl FnMut(Option<T>) -> Option<T>,
     ) -> Result<Option<Version>> {
-        self.handle.update_within(name, life, change).await
+        self.handle.update_as(self.codec, name, life, change).await
     }
 
     /// See [`Handle::remove`].

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::time::Timestamp;
 
 /// The end of a record's life, stored beside it: a deadline, an idle time that moves it, and a cap that nothing moves.
@@ -44,6 +45,20 @@ impl Expiry {
     pub const fn from_words([deadline, idle, not_after]: [u64; 3]) -> Self {
         let deadline = if deadline < not_after { deadline } else { not_after };
         Self { deadline, idle, not_after }
+    }
+
+    /// An expiry from words that somebody else wrote, such as an export. [`ErrorKind::Invalid`] for instants past the year
+    /// 9999 and for an idle time without a deadline to move.
+    pub fn from_foreign([deadline, idle, not_after]: [u64; 3]) -> Result<Self> {
+        let possible = |word: u64| word == NONE || word <= Timestamp::MAX.as_millis();
+        if !possible(deadline) || !possible(not_after) || (idle != 0 && deadline == NONE) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "read expiry",
+                "the expiry has an instant past the year 9999, or an idle time without a deadline; correct it, or leave it out",
+            ));
+        }
+        Ok(Self::from_words([deadline, idle, not_after]))
     }
 
     /// The three words to store: deadline, idle time in milliseconds, cap.
@@ -89,10 +104,11 @@ impl Expiry {
         (gain > 0 && u128::from(gain) >= interval.as_millis()).then(|| Timestamp::from_millis(target))
     }
 
-    /// Moves the deadline to `target` if that is later, never past the cap. Says whether it moved.
+    /// Moves the deadline to `target` if that is later, never past the cap. Says whether it moved. A fixed deadline, one
+    /// without an idle time, stays.
     pub fn slide_to(&mut self, target: Timestamp) -> bool {
         let target = target.as_millis().min(self.not_after);
-        let later = self.deadline != NONE && target > self.deadline;
+        let later = self.idle != 0 && self.deadline != NONE && target > self.deadline;
         if later {
             self.deadline = target;
         }
@@ -153,6 +169,7 @@ mod tests {
         let mut expiry = Expiry::idle(10 * SECOND, at(10));
         assert!(!expiry.slide_to(at(12)));
         assert!(!Expiry::NEVER.clone().slide_to(at(12)));
+        assert!(!Expiry::at(at(10)).slide_to(at(12)), "a fixed deadline does not slide");
         assert_eq!(expiry.deadline(), Some(at(20)));
     }
 }

@@ -3,6 +3,8 @@
 use std::pin::pin;
 use std::task::Poll;
 
+use std::time::Duration;
+
 use crate::batch::{Before, Guard, Op, Outcome, Write};
 use crate::error::ErrorKind;
 use crate::expiry::Expiry;
@@ -45,7 +47,13 @@ impl Scene {
             if number == 1 {
                 space.apply(at(0), any(key, Write::Remove)).await;
             } else {
-                space.write(at(0), key, put_with("before", Expiry::at(at(50)), tags(&[]))).await;
+                space
+                    .write(
+                        at(0),
+                        key,
+                        put_with("before", Expiry::idle(Duration::from_secs(50), at(0)), tags(&[])),
+                    )
+                    .await;
             }
         }
     }

@@ -208,7 +208,7 @@ fn kept<T: Clone + Default>(keep: &Keep<T>, living: Option<T>) -> T {
 fn slid(mut record: Record, target: Timestamp) -> Option<Record> {
     let [deadline, idle, cap] = record.expiry.to_words();
     let target = target.as_millis().min(cap);
-    let moves = record.expiry.deadline().is_some() && target > deadline;
+    let moves = idle != 0 && record.expiry.deadline().is_some() && target > deadline;
     record.expiry = Expiry::from_words([target, idle, cap]);
     moves.then_some(record)
 }

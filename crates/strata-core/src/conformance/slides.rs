@@ -18,6 +18,7 @@ pub async fn slides(store: &dyn Store) {
     later_only(&space).await;
     up_to_the_cap(&space).await;
     never_without_an_end(&space).await;
+    never_a_fixed_deadline(&space).await;
     never_the_dead(&space).await;
     never_the_absent(&space).await;
     under_guards(&space).await;
@@ -40,6 +41,19 @@ fn until(record: &Record, deadline: Timestamp) -> Record {
     let mut record = record.clone();
     record.expiry = Expiry::from_words([deadline.as_millis(), idle, cap]);
     record
+}
+
+async fn never_a_fixed_deadline(space: &Space<'_>) {
+    let key = space.key("fixed");
+    for expiry in [Expiry::at(at(10)), Expiry::at(at(10)).capped(at(30))] {
+        let version = space.write(at(0), &key, put_with("fixed", expiry, tags(&[]))).await;
+        assert_eq!(
+            slide(space, at(1), &key, at(20)).await,
+            unmoved(version),
+            "a fixed deadline does not slide"
+        );
+        assert_eq!(space.found(&key).await.expiry, expiry, "a fixed deadline stays");
+    }
 }
 
 async fn later_only(space: &Space<'_>) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Handle;
+use super::modify::{ATTEMPTS, contended, yield_now};
 use super::pipe::Scratch;
 use crate::batch::{Batch, Durability, Guard, Keep, Op, Write};
 use crate::envelope::Header;
@@ -37,7 +38,7 @@ impl Handle {
     /// [`ErrorKind::Invalid`] as [`Lifetime::starting`] says; [`ErrorKind::Conflict`] after many lost races.
     pub async fn expire(&self, name: &str, life: Lifetime) -> Result<bool> {
         let key = self.key(name)?;
-        loop {
+        for _ in 0..ATTEMPTS {
             let now = self.pipe.now();
             let expiry = life.starting(now)?;
             let Some(record) = self.pipe.live(&key, now).await? else { return Ok(false) };
@@ -64,10 +65,11 @@ impl Handle {
                 Ok(_) => return Ok(true),
                 Err(error) if error.kind() == ErrorKind::Gone => return Ok(false),
                 // Somebody else's change succeeded; look again.
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) if error.kind() == ErrorKind::Conflict => yield_now().await,
                 Err(error) => return Err(error),
             }
         }
+        Err(contended("expire", &key))
     }
 
     /// Drops the expiry of a living record: it never dies. Says whether one was there.
@@ -79,13 +81,21 @@ impl Handle {
     /// cap. Says whether it is alive. Unlike the slide of a read, a failure is reported.
     pub async fn touch(&self, name: &str) -> Result<bool> {
         let key = self.key(name)?;
-        let now = self.pipe.now();
-        let Some(info) = self.info(name).await? else { return Ok(false) };
-        if let Some(target) = info.expiry.slide_due(now, Duration::ZERO) {
+        for _ in 0..ATTEMPTS {
+            let now = self.pipe.now();
+            let Some(info) = self.info(name).await? else { return Ok(false) };
+            let Some(target) = info.expiry.slide_due(now, Duration::ZERO) else { return Ok(true) };
             let durability = Durability::Relaxed.min(self.pipe.capabilities.durability);
-            let op = Op { key, guard: Guard::Any, write: Write::Slide(target) };
-            self.pipe.commit(Batch::one(now, durability, op)).await?;
+            // The version that was read: activity in one life or under one expiry does not prolong another.
+            let op =
+                Op { key: key.clone(), guard: Guard::Version(info.version), write: Write::Slide(target) };
+            match self.pipe.commit(Batch::one(now, durability, op)).await {
+                Ok(_) => return Ok(true),
+                Err(error) if error.kind() == ErrorKind::Gone => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Conflict => yield_now().await,
+                Err(error) => return Err(error),
+            }
         }
-        Ok(true)
+        Err(contended("touch", &key))
     }
 }

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 
 /// How often a change is tried before the conflict is given to the caller. Each failure means that somebody else's
 /// change succeeded.
-const ATTEMPTS: usize = 256;
+pub(super) const ATTEMPTS: usize = 256;
 
 /// What one try found and what the closure made of it.
 struct Draftable<T> {
@@ -57,7 +57,7 @@ impl Handle {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(contended(&key).into())
+        Err(contended("modify", &key).into())
     }
 
     /// Makes what `change` returns of what is there: from nothing it creates, `None` removes. Resolves to the version left, if
@@ -70,7 +70,7 @@ impl Handle {
         name: &str,
         change: impl FnMut(Option<T>) -> Option<T>,
     ) -> Result<Option<Version>> {
-        self.update_within(name, Lifetime::FOREVER, change).await
+        self.update_as(Codec::default(), name, Lifetime::FOREVER, change).await
     }
 
     /// As [`Handle::update`]; a value it creates lives as `life` says, one it changes keeps its expiry.
@@ -78,11 +78,22 @@ impl Handle {
         &self,
         name: &str,
         life: Lifetime,
+        change: impl FnMut(Option<T>) -> Option<T>,
+    ) -> Result<Option<Version>> {
+        self.update_as(Codec::default(), name, life, change).await
+    }
+
+    /// As [`Handle::update_within`]; a value it creates is encoded by `codec`, one it changes keeps its codec.
+    pub async fn update_as<T: Value>(
+        &self,
+        codec: Codec,
+        name: &str,
+        life: Lifetime,
         mut change: impl FnMut(Option<T>) -> Option<T>,
     ) -> Result<Option<Version>> {
         let key = self.key(name)?;
         for _ in 0..ATTEMPTS {
-            match self.try_update(&key, life, &mut change).await {
+            match self.try_update(&key, (codec, life), &mut change).await {
                 // Gone: it ended between the read and the write, so the next try finds nothing there.
                 Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Gone) => {
                     yield_now().await;
@@ -90,13 +101,13 @@ impl Handle {
                 done => return done,
             }
         }
-        Err(contended(&key))
+        Err(contended("modify", &key))
     }
 
     async fn try_update<T: Value>(
         &self,
         key: &Key,
-        life: Lifetime,
+        new: (Codec, Lifetime),
         change: &mut impl FnMut(Option<T>) -> Option<T>,
     ) -> Result<Option<Version>> {
         let now = self.pipe.now();
@@ -109,7 +120,7 @@ impl Handle {
         let guard = record.as_ref().map_or(Guard::Absent, |record| Guard::Version(record.version));
         let Some((record, found)) = record.zip(found) else {
             return match change(None) {
-                Some(value) => self.create(key, guard, &value, life, now).await.map(Some),
+                Some(value) => self.create(key, guard, &value, new, now).await.map(Some),
                 None => Ok(None),
             };
         };
@@ -139,10 +150,9 @@ impl Handle {
         key: &Key,
         guard: Guard,
         value: &T,
-        life: Lifetime,
+        (codec, life): (Codec, Lifetime),
         now: Timestamp,
     ) -> Result<Version> {
-        let codec = Codec::default();
         let draft = self.pipe.draft(codec, codec.shape_of::<T>()?, value)?;
         let expiry = life.starting(now)?;
         let payload = self.pipe.seal(None, key, draft, expiry.not_after())?;
@@ -162,7 +172,7 @@ impl Handle {
         let effective = header.effective(record.expiry);
         if draft.body(&self.pipe) == stored.0.as_slice() {
             if let Some(target) = self.pipe.slide_due(&header, record.expiry, now) {
-                self.pipe.slide(key.clone(), now, target).await;
+                self.pipe.slide(key.clone(), record.version, now, target).await;
             }
             return Ok(record.version);
         }
@@ -196,16 +206,16 @@ fn gone(key: &Key) -> Error {
 }
 
 #[cold]
-fn contended(key: &Key) -> Error {
+pub(super) fn contended(operation: &'static str, key: &Key) -> Error {
     Error::new(
         ErrorKind::Conflict,
-        "modify",
+        operation,
         format!("`{key}` was changed by others {ATTEMPTS} times in a row; retry, or split the value"),
     )
 }
 
 /// Lets other tasks run once, under any runtime.
-async fn yield_now() {
+pub(super) async fn yield_now() {
     let mut yielded = false;
     std::future::poll_fn(|context| {
         if std::mem::replace(&mut yielded, true) {

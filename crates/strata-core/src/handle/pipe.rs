@@ -7,7 +7,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::builder::Touch;
-use crate::batch::{Batch, Before, Committed, Durability, Op, Outcome, Write};
+use crate::batch::{Batch, Before, Committed, Durability, Guard, Op, Outcome, Write};
 use crate::change::{Bus, Change, ChangeKind, Hub, Origin};
 use crate::codec::{Codec, Shape};
 use crate::envelope::Header;
@@ -154,8 +154,9 @@ impl Pipe {
 
     /// Moves a deadline later. It is an optimisation of the reader's, so its failure is not the read's.
     #[cold]
-    pub(super) async fn slide(&self, key: Key, now: Timestamp, target: Timestamp) {
-        let op = Op { key, guard: crate::batch::Guard::Any, write: Write::Slide(target) };
+    pub(super) async fn slide(&self, key: Key, version: Version, now: Timestamp, target: Timestamp) {
+        // The version that was read: activity in one life or under one expiry does not prolong another.
+        let op = Op { key, guard: Guard::Version(version), write: Write::Slide(target) };
         let durability = Durability::Relaxed.min(self.capabilities.durability);
         let _ = self.engine().commit(Batch::one(now, durability, op)).await;
     }
@@ -167,7 +168,10 @@ impl Pipe {
         }
         let news: SmallVec<[(Key, News); 1]> =
             batch.ops.iter().map(|op| (op.key.clone(), News::of(&op.write))).collect();
-        let committed = self.engine().commit(batch).await?;
+        let in_flight = self.hub.in_flight();
+        let committed = self.engine().commit(batch).await;
+        in_flight.settle(&committed);
+        let committed = committed?;
         for ((key, news), outcome) in news.into_iter().zip(&committed.outcomes) {
             self.announce(&key, news, *outcome);
         }

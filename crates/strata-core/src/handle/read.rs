@@ -148,7 +148,7 @@ impl Handle {
         };
         if let Some(target) = slide {
             // Boxed, for it is rare and would make every read's future several times as large.
-            Box::pin(self.pipe.slide(key, now, target)).await;
+            Box::pin(self.pipe.slide(key, record.version, now, target)).await;
         }
         Ok(Some(seen))
     }

@@ -19,7 +19,7 @@ use crate::time::Timestamp;
 /// How many removals go into one commit: few enough that a store which takes a lock for it holds that under a millisecond.
 const BATCH: usize = 64;
 
-/// Some of a namespace's records: all of them, narrowed by each filter named. Living ones only, unless
+/// Some of a namespace's records: all of them, narrowed by each filter named, also when one is named twice. Living ones only, unless
 /// [`Selection::expired`] asks for dead ones.
 ///
 /// The store answers a tag, a deadline or a prefix by its index, whichever was named first in that order; the other filters
@@ -37,11 +37,13 @@ pub(super) type Reason = std::sync::Arc<crate::error::Error>;
 #[derive(Clone)]
 pub(super) struct Filter {
     prefix: KeyPrefix,
-    pattern: Option<Pattern>,
+    patterns: Vec<Pattern>,
     tags: Vec<Tag>,
     older_than: Option<Duration>,
     expiring: Option<Duration>,
     expired: bool,
+    /// Two filters contradict each other.
+    nothing: bool,
 }
 
 impl Handle {
@@ -49,11 +51,12 @@ impl Handle {
     pub fn select(&self) -> Selection<'_> {
         let filter = KeyPrefix::new(&self.prefix).map(|prefix| Filter {
             prefix,
-            pattern: None,
+            patterns: Vec::new(),
             tags: Vec::new(),
             older_than: None,
             expiring: None,
             expired: false,
+            nothing: false,
         });
         Selection { handle: self, filter: filter.map_err(Reason::new) }
     }
@@ -68,8 +71,8 @@ impl Handle {
         self.select().glob(glob).entries()
     }
 
-    /// Removes every record of this namespace, and says how many living ones there were. Not one commit: others may write
-    /// meanwhile.
+    /// Removes every living record of this namespace, and says how many there were. Not one commit: others may write
+    /// meanwhile. What has died already is left to the sweeper.
     pub async fn clear(&self) -> Result<u64> {
         self.select().clear().await
     }
@@ -85,7 +88,12 @@ impl<'h> Selection<'h> {
     pub fn prefix(self, prefix: &str) -> Self {
         let whole = format!("{}{prefix}", self.handle.prefix);
         self.narrow(|filter| {
-            filter.prefix = KeyPrefix::new(&whole)?;
+            let prefix = KeyPrefix::new(&whole)?;
+            if prefix.as_str().starts_with(filter.prefix.as_str()) {
+                filter.prefix = prefix;
+            } else if !filter.prefix.as_str().starts_with(prefix.as_str()) {
+                filter.nothing = true;
+            }
             Ok(())
         })
     }
@@ -94,7 +102,7 @@ impl<'h> Selection<'h> {
     pub fn glob(self, glob: &str) -> Self {
         let pattern = self.handle.pattern(glob);
         self.narrow(|filter| {
-            filter.pattern = Some(pattern?);
+            filter.patterns.push(pattern?);
             Ok(())
         })
     }
@@ -110,7 +118,7 @@ impl<'h> Selection<'h> {
     /// Records whose value, tags or expiry last changed at least `age` ago.
     pub fn older_than(self, age: Duration) -> Self {
         self.narrow(|filter| {
-            filter.older_than = Some(age);
+            filter.older_than = filter.older_than.max(Some(age));
             Ok(())
         })
     }
@@ -118,7 +126,7 @@ impl<'h> Selection<'h> {
     /// Living records that would die within `window` without activity.
     pub fn expiring(self, window: Duration) -> Self {
         self.narrow(|filter| {
-            filter.expiring = Some(window);
+            filter.expiring = Some(filter.expiring.map_or(window, |other| other.min(window)));
             Ok(())
         })
     }
@@ -230,20 +238,19 @@ impl Filter {
         if let Some(window) = self.expiring {
             return Select::Due(now.saturating_add(window));
         }
-        let glob = self.pattern.as_ref().map(Pattern::literal_prefix);
-        Select::Prefix(match glob {
-            Some(literal) if literal.as_str().len() > self.prefix.as_str().len() => literal.clone(),
-            _ => self.prefix.clone(),
-        })
+        let literals = self.patterns.iter().map(Pattern::literal_prefix);
+        let longest = literals.chain([&self.prefix]).max_by_key(|prefix| prefix.as_str().len());
+        Select::Prefix(longest.unwrap_or(&self.prefix).clone())
     }
 
     pub(super) fn admits(&self, key: &Key, record: &Record, now: Timestamp) -> bool {
         let due =
             |window| record.expiry.deadline().is_some_and(|deadline| deadline <= now.saturating_add(window));
-        !key.is_system()
+        !self.nothing
+            && !key.is_system()
             && record.is_dead(now) == self.expired
             && self.prefix.matches(key)
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(key))
+            && self.patterns.iter().all(|pattern| pattern.matches(key))
             && self.tags.iter().all(|tag| record.tags.contains(tag))
             && self.older_than.is_none_or(|age| {
                 record.updated <= now.saturating_sub(age) && now.since(record.updated) >= age

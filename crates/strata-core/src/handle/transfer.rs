@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Handle;
+use super::modify::{ATTEMPTS, contended, yield_now};
 use super::pipe::Scratch;
 use super::select::Selection;
 use super::walk::Walk;
@@ -189,16 +190,17 @@ impl Handle {
         })?;
         let key = self.key(name)?;
         let now = self.pipe.now();
-        let expiry = Expiry::from_words(record.expiry);
-        if expiry.is_dead(now) {
-            return Ok(Imported::Expired);
-        }
         let tags = record.tags.iter().map(|tag| Tag::new(tag)).collect::<Result<Vec<_>>>()?;
-        let payload = {
+        let (payload, expiry) = {
             let mut scratch = Scratch::take();
-            let (codec, shape, body) = self.unwrap(&key, &record.body, &mut scratch)?;
-            let draft = self.pipe.draft_encoded(codec, shape, body)?;
-            self.pipe.seal(None, &key, draft, expiry.not_after())?
+            let (header, body) = self.unwrap(&key, &record.body, &mut scratch)?;
+            // The cap in a sealed body is authenticated; the words beside it are not.
+            let expiry = header.effective(Expiry::from_foreign(record.expiry)?);
+            if expiry.is_dead(now) {
+                return Ok(Imported::Expired);
+            }
+            let draft = self.pipe.draft_encoded(header.codec, header.shape, body)?;
+            (self.pipe.seal(None, &key, draft, expiry.not_after())?, expiry)
         };
         let write = Write::Put { payload, expiry: Keep::Set(expiry), tags: Keep::Set(Tags::new(tags)?) };
         let op = Op { key, guard, write };
@@ -206,14 +208,24 @@ impl Handle {
         Ok(Imported::Stored(committed.outcomes[0].after.expect("a put has a version")))
     }
 
-    fn unwrap<'s>(
-        &self,
-        key: &Key,
-        body: &'s Body,
-        scratch: &'s mut Scratch,
-    ) -> Result<(Codec, Shape, &'s [u8])> {
+    fn unwrap<'s>(&self, key: &Key, body: &'s Body, scratch: &'s mut Scratch) -> Result<(Header, &'s [u8])> {
         match body {
-            Body::Plain { codec, shape, bytes } => Ok((Codec::from_id(*codec)?, Shape::new(*shape), bytes)),
+            Body::Plain { codec, shape, bytes } => {
+                let header = Header {
+                    codec: Codec::from_id(*codec)?,
+                    sealed: false,
+                    shape: Shape::new(*shape),
+                    not_after: None,
+                };
+                if (header.codec == Codec::Json) != (header.shape == Shape::NONE) {
+                    return Err(Error::new(
+                        ErrorKind::Invalid,
+                        "import",
+                        "JSON has no shape and every other codec has one; nobody could read this value again",
+                    ));
+                }
+                Ok((header, bytes))
+            }
             Body::Sealed(envelope) => {
                 let header = Header::read(key, envelope)?;
                 let seal = self.pipe.seal.as_ref().ok_or_else(|| {
@@ -223,8 +235,7 @@ impl Handle {
                         "the record is sealed and this handle has no keys; open the store with the keyset of the export",
                     )
                 })?;
-                let body = seal.open(key, envelope, Header::LEN, &mut scratch.0)?;
-                Ok((header.codec, header.shape, body))
+                Ok((header, seal.open(key, envelope, Header::LEN, &mut scratch.0)?))
             }
         }
     }
@@ -239,7 +250,7 @@ impl Handle {
                 "this handle has no keys; open the store with them",
             ));
         };
-        loop {
+        for _ in 0..ATTEMPTS {
             let now: Timestamp = self.pipe.now();
             let Some(record) = self.pipe.live(key, now).await? else { return Ok(Resealed::Gone) };
             let envelope = record.payload.as_bytes();
@@ -261,9 +272,10 @@ impl Handle {
                 Ok(_) => return Ok(Resealed::Moved),
                 Err(error) if error.kind() == ErrorKind::Gone => return Ok(Resealed::Gone),
                 // Whoever changed it sealed it under the primary key; look again.
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                Err(error) if error.kind() == ErrorKind::Conflict => yield_now().await,
                 Err(error) => return Err(error),
             }
         }
+        Err(contended("reseal", key))
     }
 }

@@ -227,12 +227,21 @@ impl fmt::Debug for Set<'_> {
     }
 }
 
+impl Drop for Set<'_> {
+    /// Whoever gives up on a commit under way leaves it to the store to finish; its event is lost, and subscribers hear so.
+    fn drop(&mut self) {
+        if self.commit.is_some() {
+            self.handle.pipe.hub.lose();
+        }
+    }
+}
+
 impl Future for Set<'_> {
     type Output = Result<Version>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let set = &mut *self;
-        let (key, commit) = match &mut set.commit {
+        let (_, commit) = match &mut set.commit {
             Some(started) => started,
             None => match set.start() {
                 Ok(started) => set.commit.insert(started),
@@ -240,10 +249,12 @@ impl Future for Set<'_> {
             },
         };
         let committed = std::task::ready!(commit.as_mut().poll(context));
+        let Some((key, _)) = set.commit.take() else { unreachable!("it was polled just now") };
+        set.handle.pipe.hub.in_flight().settle(&committed);
         Poll::Ready(committed.map(|committed| {
             // A put leaves an outcome with a version; what a journal added follows it.
             let outcome = committed.outcomes[0];
-            set.handle.pipe.announce(key, News::Put, outcome);
+            set.handle.pipe.announce(&key, News::Put, outcome);
             outcome.after.expect("a put has a version")
         }))
     }

@@ -280,3 +280,72 @@ fn futures_can_be_sent() {
     send(db.select().count());
     send(db.writes().stage(db.removal("a")).commit());
 }
+
+#[tokio::test]
+async fn filters_named_twice_both_hold() {
+    let World { db, clock, .. } = world();
+    for name in ["aa", "ab", "bb"] {
+        db.set(name, &1_u32).ttl(10 * MINUTE).await.expect("set");
+    }
+    let names = async |selection: Selection<'_>| selection.keys().collect().await.expect("keys");
+    assert_eq!(names(db.select().glob("a*").glob("*b")).await, ["ab"]);
+    assert_eq!(names(db.select().glob("*b").glob("a*")).await, ["ab"]);
+    assert_eq!(names(db.select().prefix("a").prefix("ab")).await, ["ab"]);
+    assert_eq!(names(db.select().prefix("ab").prefix("a")).await, ["ab"]);
+    assert!(names(db.select().prefix("a").prefix("b")).await.is_empty());
+    clock.advance(MINUTE);
+    assert!(names(db.select().older_than(2 * MINUTE).older_than(SECOND)).await.is_empty());
+    assert!(names(db.select().expiring(MINUTE).expiring(20 * MINUTE)).await.is_empty());
+    assert_eq!(db.select().glob("a*").glob("*").clear().await.expect("clear"), 2);
+    assert_eq!(names(db.select()).await, ["bb"]);
+}
+
+/// A store whose commits happen at the second poll.
+#[derive(Debug, Default)]
+struct Late(ReferenceStore);
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "late({})", self.0)
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Store for Late {
+    async fn get(&self, key: &Key) -> Result<Option<Record>> {
+        self.0.get(key).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Committed> {
+        super::super::modify::yield_now().await;
+        self.0.commit(batch).await
+    }
+
+    async fn scan(&self, scan: Scan) -> Result<Page> {
+        self.0.scan(scan).await
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+}
+
+#[tokio::test]
+async fn who_gives_up_on_a_commit_makes_subscribers_look_anew() {
+    let db =
+        Handle::builder(Arc::new(Late::default()), Arc::new(ManualClock::default())).build().expect("handle");
+    let mut changes = db.subscribe("*").expect("subscribe");
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut set = db.set("a", &1_u32);
+    assert!(std::pin::Pin::new(&mut set).poll(&mut context).is_pending());
+    drop(set);
+    assert_eq!(changes.try_next(), Some(Event::Lagged(1)));
+    let mut removal = Box::pin(db.remove("a"));
+    assert!(removal.as_mut().poll(&mut context).is_pending());
+    drop(removal);
+    assert_eq!(changes.try_next(), Some(Event::Lagged(1)));
+    drop(db.set("a", &1_u32));
+    db.set("a", &1_u32).await.expect("set");
+    assert_eq!(kinds(&mut changes), [("a".to_owned(), ChangeKind::Created)], "nothing is lost otherwise");
+}

@@ -286,3 +286,111 @@ async fn s30_plaintext_sealed_moved_and_damaged_records_are_told_apart() {
     }
     assert_eq!(sealed.get::<u32>("a").await.expect("untouched"), Some(1));
 }
+
+/// What a writer to the raw store can do to a record: everything beside the payload is its to choose.
+async fn stretch(world: &World, name: &str) {
+    let record = world.raw(name).await;
+    world.put_raw(name, record.payload, Expiry::at(Timestamp::MAX)).await;
+}
+
+#[tokio::test]
+async fn s26_every_write_that_knows_the_cap_seals_it() {
+    let capped = || Lifetime::idle(10 * MINUTE).at_most(20 * MINUTE);
+    for write in ["modify", "update", "expire", "reseal", "import"] {
+        let world = world();
+        let World { db, clock, .. } = &world;
+        db.set("s", &1_u32).lifetime(capped()).await.expect("set");
+        match write {
+            "modify" => db.modify("s", |n: &mut u32| *n += 1).await.expect("modify"),
+            "update" => drop(db.update("s", |n: Option<u32>| n.map(|n| n + 1)).await.expect("update")),
+            "expire" => drop(db.expire("s", capped()).await.expect("expire")),
+            "reseal" => {
+                let mut export = db.select().export_sealed(Some(KeyId::new(9)));
+                let Body::Sealed(other) = export.next().await.expect("one").expect("exported").body else {
+                    panic!("sealed")
+                };
+                world.put_raw("s", Payload::from(other), world.raw("s").await.expiry).await;
+                let key = Key::new("s").expect("key");
+                assert_eq!(db.reseal(&key).await.expect("reseal"), Resealed::Moved);
+            }
+            _ => {
+                let exported = db.select().export_sealed(None).next().await.expect("one").expect("exported");
+                db.import(&exported, Guard::Any).await.expect("import");
+            }
+        }
+        stretch(&world, "s").await;
+        clock.advance(20 * MINUTE);
+        assert_eq!(db.get::<u32>("s").await.expect("get"), None, "{write} let go of the cap");
+    }
+}
+
+#[tokio::test]
+async fn s26_an_edited_export_does_not_outlive_its_sealed_cap() {
+    let World { db, clock, .. } = world();
+    db.set("s", &1_u32).at_most(60 * MINUTE).await.expect("set");
+    let exported = db.select().export_sealed(None).next().await.expect("one").expect("exported");
+    let edited = |expiry| Exported { expiry, ..exported.clone() };
+    let immortal = edited(Expiry::NEVER.to_words());
+    db.import(&immortal, Guard::Any).await.expect("import");
+    assert_eq!(db.ttl("s").await.expect("ttl"), Ttl::Left(60 * MINUTE));
+    for words in [[u64::MAX, 5, u64::MAX], [u64::MAX - 1, 0, u64::MAX], [5, 0, u64::MAX - 1]] {
+        let error = db.import(&edited(words), Guard::Any).await.expect_err("no expiry");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+    clock.advance(60 * MINUTE);
+    assert_eq!(db.import(&immortal, Guard::Any).await.expect("import"), Imported::Expired);
+    assert_eq!(db.get::<u32>("s").await.expect("get"), None);
+}
+
+#[tokio::test]
+async fn activity_in_one_life_or_under_one_expiry_does_not_prolong_another() {
+    let world = world();
+    let World { db, clock, .. } = &world;
+    let slide =
+        async |version| db.pipe.slide(db.key("s").expect("key"), version, clock.now(), Timestamp::MAX).await;
+    let read = db.set("s", &1_u32).idle(60 * MINUTE).await.expect("set");
+    db.expire("s", Lifetime::ttl(SECOND)).await.expect("expire");
+    slide(read).await;
+    assert_eq!(db.ttl("s").await.expect("ttl"), Ttl::Left(SECOND), "a shortened life stays short");
+    let read = db.set("s", &1_u32).idle(60 * MINUTE).await.expect("set");
+    db.remove("s").await.expect("remove");
+    let new = db.set("s", &2_u32).ttl(SECOND).await.expect("set");
+    slide(read).await;
+    assert_eq!(db.ttl("s").await.expect("ttl"), Ttl::Left(SECOND), "a new life is its own");
+    slide(new).await;
+    assert_eq!(db.ttl("s").await.expect("ttl"), Ttl::Left(SECOND), "a fixed deadline does not slide");
+}
+
+#[tokio::test]
+async fn a_store_that_always_conflicts_ends_every_operation() {
+    #[derive(Debug)]
+    struct Contended;
+    impl Journal for Contended {
+        fn record(&self, _batch: &mut Batch) -> Result<()> {
+            Err(Error::new(ErrorKind::Conflict, "journal", "always"))
+        }
+    }
+    let World { db, store, clock } = world();
+    db.set("s", &1_u32).idle(10 * MINUTE).await.expect("set");
+    clock.advance(MINUTE);
+    let db = Handle::builder(store, clock)
+        .seal(Arc::new(Toy))
+        .journal(Arc::new(Contended))
+        .build()
+        .expect("handle");
+    let kinds = [
+        db.modify("s", |n: &mut u32| *n += 1).await.expect_err("modify").kind(),
+        db.update("s", |n: Option<u32>| n.map(|n| n + 1)).await.expect_err("update").kind(),
+        db.expire("s", Lifetime::FOREVER).await.expect_err("expire").kind(),
+        db.touch("s").await.expect_err("touch").kind(),
+    ];
+    assert_eq!(kinds, [ErrorKind::Conflict; 4]);
+}
+
+#[tokio::test]
+async fn a_json_collection_creates_json() {
+    let World { db, .. } = world();
+    let counts = db.collection::<u8>("n").expect("collection").codec(Codec::Json);
+    counts.update("a", |n| Some(n.unwrap_or(0) + 1)).await.expect("update");
+    assert_eq!(counts.info("a").await.expect("info").expect("there").codec, Codec::Json);
+}
