@@ -5,7 +5,7 @@ use std::mem;
 use dashmap::Entry;
 use smallvec::SmallVec;
 use strata_core::{
-    Batch, Committed, Effect, Error, Guard, Op, Outcome, Record, Result, Timestamp, Version, Write,
+    Batch, Committed, Effect, Error, Existing, Guard, Op, Outcome, Result, Timestamp, Version, Write,
 };
 
 use crate::error;
@@ -31,7 +31,7 @@ enum Refusal {
 
 impl MemoryStore {
     /// Makes a batch that has been validated.
-    pub(crate) fn make(&self, mut batch: Batch) -> Result<Committed> {
+    pub(crate) fn make(&self, batch: &mut Batch) -> Result<Committed> {
         let step = Step { now: batch.now, version: self.next_version(), admitted: false };
         if batch.ops.len() > 1 {
             return self.make_together(&mut batch.ops, step);
@@ -75,9 +75,10 @@ impl MemoryStore {
             if op.guard == Guard::Any && !self.room.is_bounded() {
                 continue;
             }
-            let existing = self.read(op.key.as_bytes());
-            op.guard.judge(&op.key, existing.as_ref(), now)?;
-            growth += Growth::of(op, existing.as_ref(), now);
+            let entry = self.map.get(op.key.as_bytes());
+            let existing = entry.as_ref().map(|state| state.existing());
+            op.guard.judge_existing(&op.key, existing, now)?;
+            growth += Growth::of(op, existing, now);
         }
         Ok(growth)
     }
@@ -127,13 +128,10 @@ impl MemoryStore {
 
     /// Changes a record whose entry is held. A removal does not come here: it needs the map.
     fn change(&self, name: &Name, state: &mut State, op: &mut Op, step: Step) -> Result<Outcome, Refusal> {
-        let keeps_bytes = !matches!(op.write, Write::Put { .. });
-        let (effect, outcome) = self.apply(op, Some(&self.existing(state)), step)?;
+        state.approach_count();
+        let (effect, outcome) = self.apply(op, Some(state.existing()), step)?;
         match effect {
-            Effect::Put(mut record) => {
-                if keeps_bytes {
-                    record.payload = state.payload().clone();
-                }
+            Effect::Put(record) => {
                 let old = state.replace(record);
                 self.indexes.change(name, &old, state, step.now);
             }
@@ -146,7 +144,7 @@ impl MemoryStore {
     fn remove(&self, op: &mut Op, step: Step) -> Result<Outcome, Refusal> {
         let (key, mut applied) = (op.key.clone(), None);
         self.map.remove_if(key.as_bytes(), |name, state| {
-            let result = self.apply(op, Some(&self.existing(state)), step);
+            let result = self.apply(op, Some(state.existing()), step);
             let removed = result.is_ok();
             if removed {
                 self.indexes.end(name, state);
@@ -157,21 +155,16 @@ impl MemoryStore {
         applied.unwrap_or_else(|| self.apply(op, None, step)).map(|(_, outcome)| outcome)
     }
 
-    /// What guards and writes have to know of a record; its bytes only where their number counts.
-    fn existing(&self, state: &State) -> Record {
-        if self.room.is_bounded() { state.record() } else { state.outline() }
-    }
-
     /// Judges the guard, takes the room and takes the write out of `op`, to say what it makes of `existing`.
     #[inline]
     fn apply(
         &self,
         op: &mut Op,
-        existing: Option<&Record>,
+        existing: Option<Existing<'_>>,
         step: Step,
     ) -> Result<(Effect, Outcome), Refusal> {
         if !step.admitted {
-            op.guard.judge(&op.key, existing, step.now).map_err(Refusal::Guard)?;
+            op.guard.judge_existing(&op.key, existing, step.now).map_err(Refusal::Guard)?;
             if self.room.is_bounded() {
                 let growth = Growth::of(op, existing, step.now);
                 if !self.room.take(growth) {
@@ -180,6 +173,6 @@ impl MemoryStore {
             }
         }
         let write = mem::replace(&mut op.write, Write::Check);
-        Ok(write.apply(existing, step.now, step.version))
+        Ok(write.apply_existing(existing, step.now, step.version))
     }
 }

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use strata_core::{Keep, Key, Op, Record, Tags, Timestamp, Write};
+use strata_core::{Existing, Keep, Key, Op, Tags, Timestamp, Write};
 
 use crate::config::{MemoryConfig, WhenFull};
 use crate::index::Bucket;
@@ -81,18 +81,18 @@ impl Room {
 
 impl Growth {
     /// What `op` would add to a store that has `existing` in its place.
-    pub(crate) fn of(op: &Op, existing: Option<&Record>, now: Timestamp) -> Self {
+    pub(crate) fn of(op: &Op, existing: Option<Existing<'_>>, now: Timestamp) -> Self {
         let gives = existing.map_or_else(Size::default, |record| {
-            Size::of(op.key.as_bytes().len(), record.payload.len(), &record.tags)
+            Size::of(op.key.as_bytes().len(), record.payload.len(), record.tags)
         });
         match &op.write {
             Write::Put { payload, tags, .. } => {
-                let kept = existing.filter(|record| !record.is_dead(now)).map(|record| record.tags.clone());
+                let kept = existing.filter(|record| !record.expiry.is_dead(now)).map(|record| record.tags);
                 let tags = match tags {
-                    Keep::Set(tags) => tags.clone(),
-                    Keep::Keep => kept.unwrap_or_default(),
+                    Keep::Set(tags) => tags,
+                    Keep::Keep => kept.unwrap_or(const { &Tags::none() }),
                 };
-                Self { takes: Size::of(op.key.as_bytes().len(), payload.len(), &tags), gives }
+                Self { takes: Size::of(op.key.as_bytes().len(), payload.len(), tags), gives }
             }
             Write::Remove => Self { takes: Size::default(), gives },
             Write::Slide(_) | Write::Expire(_) | Write::Check => Self::default(),

@@ -1,6 +1,6 @@
 //! What the map holds for a name: [`State`], a record and where it is filed in the due index, in 72 bytes.
 
-use strata_core::{Expiry, Payload, Record, Tags, Timestamp, Version};
+use strata_core::{Existing, Expiry, Payload, Record, Tags, Timestamp, Version};
 
 use crate::index::Bucket;
 
@@ -44,26 +44,17 @@ impl State {
         }
     }
 
-    /// The record without its bytes: all that guards and writes look at. Counts no reference to the payload, whose count
-    /// lies in memory that a write does not touch otherwise.
+    /// All that guards and writes look at. Counts no reference: the counts lie in memory that may be far, and each makes
+    /// the processor wait for what it has begun.
     #[inline]
-    pub(crate) fn outline(&self) -> Record {
-        thread_local! {
-            static NO_BYTES: Payload = Payload::from(&[][..]);
-        }
-        Record {
-            payload: NO_BYTES.with(Payload::clone),
+    pub(crate) fn existing(&self) -> Existing<'_> {
+        Existing {
+            payload: &self.payload,
             version: self.version,
             created: Timestamp::from_millis(self.created >> SPARE),
-            updated: Timestamp::from_millis(self.updated >> SPARE),
             expiry: self.expiry,
-            tags: self.tags.clone(),
+            tags: &self.tags,
         }
-    }
-
-    /// The bytes.
-    pub(crate) fn payload(&self) -> &Payload {
-        &self.payload
     }
 
     /// Touches each cache line of the payload, so that their misses overlap: counting the reference that follows makes the
@@ -75,6 +66,12 @@ impl State {
         let touched =
             self.payload.as_bytes().iter().step_by(LINE).take(LINES).fold(0, |all, byte| all ^ byte);
         std::hint::black_box(touched);
+    }
+
+    /// Touches the payload's beginning, beside which its count lies, so that a write that will let it go does not wait then.
+    #[inline]
+    pub(crate) fn approach_count(&self) {
+        std::hint::black_box(self.payload.as_bytes().first().copied());
     }
 
     /// Takes over `record`, keeping the bucket; gives back the tags it had.

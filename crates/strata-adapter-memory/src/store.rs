@@ -80,9 +80,9 @@ impl Store for MemoryStore {
         Ok(self.read(key.as_bytes()))
     }
 
-    async fn commit(&self, batch: Batch) -> Result<Committed> {
+    async fn commit(&self, mut batch: Batch) -> Result<Committed> {
         batch.validate(&self.capabilities(), self)?;
-        self.make(batch).map_err(|error| error.in_store(self))
+        self.make(&mut batch).map_err(|error| error.in_store(self))
     }
 
     async fn scan(&self, scan: Scan) -> Result<Page> {

@@ -151,12 +151,34 @@ pub enum Effect {
     Remove,
 }
 
+/// What guards and writes look at of a record, borrowed from wherever a store keeps it: nothing is counted or copied.
+#[derive(Clone, Copy, Debug)]
+pub struct Existing<'r> {
+    /// The bytes.
+    pub payload: &'r Payload,
+    /// The number of the last real change.
+    pub version: Version,
+    /// When this life of the key began.
+    pub created: Timestamp,
+    /// When it dies.
+    pub expiry: Expiry,
+    /// Its labels.
+    pub tags: &'r Tags,
+}
+
+impl<'r> From<&'r Record> for Existing<'r> {
+    #[inline]
+    fn from(record: &'r Record) -> Self {
+        let Record { payload, version, created, expiry, tags, .. } = record;
+        Self { payload, version: *version, created: *created, expiry: *expiry, tags }
+    }
+}
+
 impl Batch {
     /// A batch of one operation.
+    #[inline]
     pub fn one(now: Timestamp, durability: Durability, op: Op) -> Self {
-        let mut ops = Ops::new();
-        ops.push(op);
-        Self { now, durability, ops }
+        Self { now, durability, ops: Ops::from_buf([op]) }
     }
 
     /// Checks what needs no record: limits, levels, keys named twice. Every store calls it first, so that a refusal
@@ -231,7 +253,13 @@ impl Guard {
     /// Whether the guard holds of `existing` at `now`; [`ErrorKind::Conflict`] or [`ErrorKind::Gone`] if not.
     #[inline]
     pub fn judge(self, key: &Key, existing: Option<&Record>, now: Timestamp) -> Result<()> {
-        let live = existing.filter(|record| !record.is_dead(now)).map(|record| record.version);
+        self.judge_existing(key, existing.map(Existing::from), now)
+    }
+
+    /// As [`Guard::judge`], for stores that hold no [`Record`].
+    #[inline]
+    pub fn judge_existing(self, key: &Key, existing: Option<Existing<'_>>, now: Timestamp) -> Result<()> {
+        let live = existing.filter(|record| !record.expiry.is_dead(now)).map(|record| record.version);
         match (self, live) {
             (Self::Any, _) | (Self::Absent, None) | (Self::Present, Some(_)) => Ok(()),
             (Self::Version(wanted), Some(found)) if wanted == found => Ok(()),
@@ -265,7 +293,18 @@ impl Write {
     /// What the write makes of `existing` at `now`, `version` being the number a real change gets.
     #[inline]
     pub fn apply(self, existing: Option<&Record>, now: Timestamp, version: Version) -> (Effect, Outcome) {
-        let live = existing.filter(|record| !record.is_dead(now));
+        self.apply_existing(existing.map(Existing::from), now, version)
+    }
+
+    /// As [`Write::apply`], for stores that hold no [`Record`].
+    #[inline]
+    pub fn apply_existing(
+        self,
+        existing: Option<Existing<'_>>,
+        now: Timestamp,
+        version: Version,
+    ) -> (Effect, Outcome) {
+        let live = existing.filter(|record| !record.expiry.is_dead(now));
         let before = match (existing, live) {
             (None, _) => Before::Absent,
             (Some(record), None) => Before::Dead(record.version),
@@ -284,8 +323,9 @@ impl Write {
                 let created = live.map_or(now, |record| record.created);
                 (Effect::Put(Record { payload, version, created, updated: now, expiry, tags }), Some(version))
             }
-            (Self::Expire(expiry), Some(record)) => {
-                (Effect::Put(Record { version, updated: now, expiry, ..record.clone() }), Some(version))
+            (Self::Expire(expiry), Some(Existing { payload, created, tags, .. })) => {
+                let (payload, tags) = (payload.clone(), tags.clone());
+                (Effect::Put(Record { payload, version, created, updated: now, expiry, tags }), Some(version))
             }
             (Self::Slide(target), Some(record)) => {
                 let mut expiry = record.expiry;

@@ -47,9 +47,12 @@ impl Header {
 
     /// Appends the header.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&[FORMAT, self.codec.id(), u8::from(self.sealed) * SEALED]);
-        out.extend_from_slice(&self.shape.get().to_le_bytes());
-        out.extend_from_slice(&self.not_after.map_or(u64::MAX, Timestamp::as_millis).to_le_bytes());
+        let mut header = [0; Self::LEN];
+        header[..3].copy_from_slice(&[FORMAT, self.codec.id(), u8::from(self.sealed) * SEALED]);
+        header[3..Self::CAP].copy_from_slice(&self.shape.get().to_le_bytes());
+        let not_after = self.not_after.map_or(u64::MAX, Timestamp::as_millis);
+        header[Self::CAP..].copy_from_slice(&not_after.to_le_bytes());
+        out.extend_from_slice(&header);
     }
 
     /// Writes the cap into an envelope whose header stands there already.

@@ -29,7 +29,9 @@ mod seal;
 mod store;
 mod time;
 
-pub use batch::{Batch, Before, Committed, Durability, Effect, Guard, Keep, Op, Ops, Outcome, Write};
+pub use batch::{
+    Batch, Before, Committed, Durability, Effect, Existing, Guard, Keep, Op, Ops, Outcome, Write,
+};
 pub use bounds::{BoxFuture, MaybeSend, MaybeSync};
 pub use change::{Bus, Change, ChangeKind, Event, Hub, Origin, Subscription};
 pub use codec::{Codec, Shape, Value};

@@ -76,6 +76,18 @@ impl Tail<'_> {
     pub(super) fn room(&self) -> usize {
         self.end - self.out.len()
     }
+
+    /// Writes one byte and others behind it.
+    #[inline]
+    pub(super) fn write_after(&mut self, first: u8, rest: &[u8]) -> Result<(), EncodeError> {
+        if rest.len() >= self.room() {
+            return Err(EncodeError::UnexpectedEnd);
+        }
+        self.out.reserve(rest.len() + 1);
+        self.out.push(first);
+        self.out.extend_from_slice(rest);
+        Ok(())
+    }
 }
 
 impl Writer for Tail<'_> {

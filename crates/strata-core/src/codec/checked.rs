@@ -8,6 +8,7 @@
 //! reading and writing, a field of a tuple struct left out. Most such types are refused when their [`Shape`](super::Shape) is
 //! traced, because a sample of them does not survive; a type whose samples do and whose values do not is not noticed.
 
+use bincode::enc::write::Writer;
 use bincode::enc::{Encode, Encoder, EncoderImpl};
 use serde::Serialize;
 use serde::ser::{
@@ -38,6 +39,24 @@ impl<'a> Writing<'a> {
     fn put(&mut self, value: impl Encode) -> Result<(), Fault> {
         // The writer has one way to fail.
         value.encode(&mut self.encoder).map_err(|_| Fault::Full)
+    }
+
+    /// A length. Short ones, which nearly all are, are one byte and need no look at how many.
+    #[inline]
+    fn length(&mut self, length: usize) -> Result<(), Fault> {
+        match short(length) {
+            Some(byte) => self.encoder.writer().write(&[byte]).map_err(|_| Fault::Full),
+            None => self.put(length as u64),
+        }
+    }
+
+    /// A length and so many bytes.
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        match short(bytes.len()) {
+            Some(length) => self.encoder.writer().write_after(length, bytes).map_err(|_| Fault::Full),
+            None => self.put(bytes),
+        }
     }
 
     #[inline]
@@ -77,7 +96,7 @@ impl<'w, 'a> Checked<'w, 'a> {
     fn elements(self, count: Option<usize>, each: usize) -> Result<Parts<'w, 'a>, Fault> {
         let elements = count.ok_or(Fault::Unsized)?;
         self.0.enter()?;
-        self.0.put(elements as u64)?;
+        self.0.length(elements)?;
         let room = self.0.room();
         Ok(Parts { writing: self.0, left: elements.saturating_mul(each), elements, room })
     }
@@ -111,6 +130,12 @@ impl Parts<'_, '_> {
     }
 }
 
+/// `length` as bincode's variable-length integers write it, if that is one byte: up to 250.
+#[inline]
+fn short(length: usize) -> Option<u8> {
+    u8::try_from(length).ok().filter(|&byte| byte <= 250)
+}
+
 macro_rules! primitives {
     ($($method:ident($type:ty))*) => {
         $(
@@ -138,7 +163,16 @@ impl<'w, 'a> Serializer for Checked<'w, 'a> {
         serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64) serialize_i128(i128)
         serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_u128(u128)
         serialize_f32(f32) serialize_f64(f64)
-        serialize_str(&str) serialize_bytes(&[u8])
+    }
+
+    #[inline]
+    fn serialize_str(self, value: &str) -> Result<(), Fault> {
+        self.0.bytes(value.as_bytes())
+    }
+
+    #[inline]
+    fn serialize_bytes(self, value: &[u8]) -> Result<(), Fault> {
+        self.0.bytes(value)
     }
 
     #[inline]
