@@ -10,7 +10,7 @@ use super::pipe::{Draft, News};
 use crate::batch::{Batch, Before, Committed, Durability, Guard, Keep, Op, Write};
 use crate::bounds::BoxFuture;
 use crate::codec::{Codec, Value};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::expiry::Expiry;
 use crate::key::{Key, Tag, Tags};
 use crate::lifetime::Lifetime;
@@ -26,19 +26,18 @@ use crate::time::Timestamp;
 #[must_use = "nothing is written until this is awaited"]
 pub struct Set<'h> {
     pub(super) handle: &'h Handle,
-    /// What was gathered; taken when it is sealed.
-    parts: Option<Result<Parts>>,
+    /// What was gathered, or what was wrong with it until that is reported. It stays here while the commit is under way: a
+    /// key moved from place to place costs more than one copied.
+    parts: Result<Parts, Option<Error>>,
     /// The commit under way.
-    commit: Option<Started<'h>>,
+    commit: Option<BoxFuture<'h, Result<Committed>>>,
 }
-
-/// The key to announce and the store's future.
-type Started<'h> = (Key, BoxFuture<'h, Result<Committed>>);
 
 /// What a [`Set`] has gathered.
 struct Parts {
     key: Key,
-    draft: Draft,
+    /// Taken when it is sealed.
+    draft: Option<Draft>,
     guard: Guard,
     life: Option<Lifetime>,
     tags: Keep<Vec<Tag>>,
@@ -60,14 +59,14 @@ impl Handle {
             let shape = codec.shape_of::<T>()?;
             Ok(Parts {
                 key,
-                draft: self.pipe.draft(codec, shape, value)?,
+                draft: Some(self.pipe.draft(codec, shape, value)?),
                 guard: Guard::Any,
                 life: None,
                 tags: Keep::Keep,
                 durability: self.pipe.durability,
             })
         });
-        Set { handle: self, parts: Some(parts), commit: None }
+        Set { handle: self, parts: parts.map_err(Some), commit: None }
     }
 
     /// Removes what is under `name`, and says whether a living value was there.
@@ -184,45 +183,46 @@ impl<'h> Set<'h> {
 
     #[inline]
     fn change(&mut self, change: impl FnOnce(&mut Parts) -> Result<()>) {
-        if let Some(Ok(parts)) = &mut self.parts
+        if let Ok(parts) = &mut self.parts
             && let Err(error) = change(parts)
         {
-            self.parts = Some(Err(error));
+            self.parts = Err(Some(error));
         }
     }
 
     /// Stamps and seals: the operation and the durability it wants.
     pub(super) fn take_op(&mut self, now: Timestamp) -> Result<(Op, Durability)> {
-        let parts = self.parts.take().expect("a set is awaited or committed once");
-        let Parts { key, draft, guard, life, tags, durability } = parts?;
-        let expiry = life.map(|life| life.starting(now)).transpose()?;
-        let payload =
-            self.handle.pipe.seal(None, &key, draft, expiry.and_then(|expiry| expiry.not_after()))?;
-        let tags = match tags {
+        const ONCE: &str = "a set is awaited or committed once";
+        let parts = self.parts.as_mut().map_err(|error| error.take().expect(ONCE))?;
+        let draft = parts.draft.take().expect(ONCE);
+        let expiry = parts.life.map(|life| life.starting(now)).transpose()?;
+        let cap = expiry.and_then(|expiry| expiry.not_after());
+        let payload = self.handle.pipe.seal(None, &parts.key, draft, cap)?;
+        let tags = match std::mem::replace(&mut parts.tags, Keep::Keep) {
             Keep::Set(tags) => Keep::Set(Tags::new(tags)?),
             Keep::Keep => Keep::Keep,
         };
         let expiry = expiry.map_or(Keep::Keep, |expiry: Expiry| Keep::Set(expiry));
-        Ok((Op { key, guard, write: Write::Put { payload, expiry, tags } }, durability))
+        let write = Write::Put { payload, expiry, tags };
+        Ok((Op { key: parts.key.clone(), guard: parts.guard, write }, parts.durability))
     }
 
     /// Seals and hands the batch to the store.
-    fn start(&mut self) -> Result<Started<'h>> {
+    fn start(&mut self) -> Result<BoxFuture<'h, Result<Committed>>> {
         let pipe = &self.handle.pipe;
         let now = pipe.now();
         let (op, durability) = self.take_op(now)?;
-        let key = op.key.clone();
         let mut batch = Batch::one(now, durability, op);
         if let Some(journal) = &pipe.journal {
             journal.record(&mut batch)?;
         }
-        Ok((key, pipe.engine().commit(batch)))
+        Ok(pipe.engine().commit(batch))
     }
 }
 
 impl fmt::Debug for Set<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = self.parts.as_ref().and_then(|parts| parts.as_ref().ok());
+        let parts = self.parts.as_ref().ok();
         f.debug_struct("Set").field("key", &parts.map(|parts| &parts.key)).finish_non_exhaustive()
     }
 }
@@ -241,7 +241,7 @@ impl Future for Set<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let set = &mut *self;
-        let (_, commit) = match &mut set.commit {
+        let commit = match &mut set.commit {
             Some(started) => started,
             None => match set.start() {
                 Ok(started) => set.commit.insert(started),
@@ -249,12 +249,14 @@ impl Future for Set<'_> {
             },
         };
         let committed = std::task::ready!(commit.as_mut().poll(context));
-        let Some((key, _)) = set.commit.take() else { unreachable!("it was polled just now") };
+        set.commit = None;
         set.handle.pipe.hub.in_flight().settle(&committed);
         Poll::Ready(committed.map(|committed| {
             // A put leaves an outcome with a version; what a journal added follows it.
             let outcome = committed.outcomes[0];
-            set.handle.pipe.announce(&key, News::Put, outcome);
+            if let Ok(parts) = &set.parts {
+                set.handle.pipe.announce(&parts.key, News::Put, outcome);
+            }
             outcome.after.expect("a put has a version")
         }))
     }
