@@ -178,8 +178,19 @@ impl SteadyClock {
         }
     }
 
-    /// Whether this caller is the one who has to read the wall. An elapsed time that went back, as it may when a process is
-    /// moved to another machine, is a reason, too: without a new anchor the clock would stand still until it caught up.
+    /// Goes on from the latest instant told, whatever the wall says: an elapsed time that went back, as it may when a process
+    /// is moved to another machine, would otherwise hold the clock still until it caught up.
+    ///
+    /// Another thread that was told a little more is no such case, and then this changes nothing: the elapsed time is read
+    /// after what was told, so an elapsed time that does not go back comes to at least that.
+    #[cold]
+    fn go_on(&self) {
+        let told = Timestamp::from_millis(self.latest.load(Ordering::SeqCst));
+        let running = self.running();
+        self.base.fetch_max(anchor(told, running), Ordering::SeqCst);
+    }
+
+    /// Whether this caller is the one who has to read the wall. An elapsed time that went back is a reason, too.
     fn is_check_due(&self, running: i64) -> bool {
         let due = self.check_at.load(Ordering::Relaxed);
         let next = running.saturating_add(millis(Self::CHECK));
@@ -197,8 +208,13 @@ impl Clock for SteadyClock {
         let now = sum(self.base.load(Ordering::SeqCst), running).as_millis();
         let latest = self.latest.load(Ordering::SeqCst);
         // Most calls of a millisecond find it told already and write nothing.
-        let told = if now > latest { self.latest.fetch_max(now, Ordering::SeqCst) } else { latest };
-        Timestamp::from_millis(told.max(now))
+        if now > latest {
+            return Timestamp::from_millis(self.latest.fetch_max(now, Ordering::SeqCst).max(now));
+        }
+        if now < latest {
+            self.go_on();
+        }
+        Timestamp::from_millis(latest)
     }
 }
 

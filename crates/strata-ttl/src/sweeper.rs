@@ -17,10 +17,15 @@ use crate::watermark::Watermark;
 /// It is housekeeping: dead values are never served, swept or not. Several sweepers, in one process or in many, may share a
 /// store: each expiry is announced by the one that removed the remains, so at most once.
 ///
+/// # What a kill can take back
+/// The watermark is raised once per sweep. If the process is killed and the wall is set back before the next start, what died
+/// since the last sweep, at most an [interval](Sweeper::interval) ago while sweeps succeed, lives again; see [`Watermark`].
+///
 /// # Running and stopping
 /// [`Sweeper::run`] is a future that never ends by itself; whoever spawns it owns it. To stop, drop the future or abort its
 /// task, at any point: each step is one commit, which has happened wholly or not at all, and the counts are brought up to date
-/// after each. The umbrella crate wraps this into a guard whose drop stops the sweeper.
+/// after each. What a step removed that was under way when the future was dropped is not counted and not announced one by
+/// one; subscribers hear [`Event::Lagged`](strata_core::Event::Lagged) instead. The umbrella crate wraps this into a guard whose drop stops the sweeper.
 pub struct Sweeper {
     handle: Handle,
     timer: Arc<dyn Timer>,
@@ -93,7 +98,8 @@ impl Sweeper {
         self
     }
 
-    /// Leaves the watermark alone: for stores that die with the process, and where another sweeper raises it.
+    /// Leaves the watermark alone: for stores that die with the process, and where another sweeper raises it. If nothing raises
+    /// it, a kill and a wall set back can bring back whatever died since it was raised last, however long ago that was.
     #[must_use]
     pub fn without_watermark(mut self) -> Self {
         self.watermark = None;

@@ -18,6 +18,13 @@ const ATTEMPTS: usize = 64;
 ///
 /// It is plaintext and not authenticated: it keeps honest machines from reviving sessions, not whoever can write the store.
 /// A program reads it when it opens, before it has a clock; a [`Sweeper`](crate::Sweeper) raises it as time passes.
+///
+/// # What it does not cover
+/// Time that passed after the last raise. If a process is killed and the wall is set back before the next start, sessions that
+/// died after that raise live again, for as long as they had to live at it. With a sweeper that is at most its interval (longer
+/// while its sweeps fail) and the store's [window](strata_core::Capabilities::relaxed_window) for relaxed commits; without one,
+/// all the time since the open or since whoever raised it last. An orderly end leaves no gap if it raises the watermark, as
+/// `Strata::close` of the umbrella crate does.
 #[derive(Clone)]
 pub struct Watermark {
     store: Arc<dyn Store>,

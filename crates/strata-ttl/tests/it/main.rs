@@ -5,6 +5,7 @@ mod interleave;
 mod life;
 mod single;
 mod sweeper;
+mod walks;
 mod watermark;
 
 use std::sync::Arc;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use strata_core::conformance::{Fault, Faulty, block_on};
+use strata_core::conformance::{Fault, Faulty, block_on, every_call};
 use strata_core::{
-    Batch, Durability, ErrorKind, Expiry, Guard, Keep, Key, Op, Payload, Store, Tags, Timestamp, Write,
+    Batch, Durability, ErrorKind, Expiry, Guard, Keep, Key, Op, Payload, Result, Store, Tags, Timestamp,
+    Write,
 };
 use strata_ttl::Watermark;
 
@@ -42,6 +43,53 @@ fn raising_to_what_stands_there_writes_nothing() {
         assert_eq!(faulty.calls() - before, 1, "one read");
         faulty.arm(1, Fault::Unavailable);
         assert_eq!(watermark.raise(at(60)).await.expect_err("an outage").kind(), ErrorKind::Unavailable);
+    });
+}
+
+/// Fails each of the `calls` of `act`, which brings the watermark from `before` to 60, in each way: it stands where it stood,
+/// or where it was to go, and an error says that it may not have come there.
+async fn fails_whole(before: Option<u64>, calls: u64, act: impl AsyncFn(&Watermark) -> Result<()>) {
+    for fault in Fault::ALL {
+        let faulty = Arc::new(Faulty::new(reference()));
+        let watermark = Watermark::of(Arc::clone(&faulty) as _);
+        let plain = Watermark::of(Arc::clone(faulty.inner()));
+        let key = Key::system("watermark").expect("key");
+        let failed = every_call(&faulty, fault, async |nth| {
+            let op = Op { key: key.clone(), guard: Guard::Any, write: Write::Remove };
+            faulty.inner().commit(Batch::one(at(1), Durability::Volatile, op)).await.expect("remove");
+            if let Some(before) = before {
+                plain.reset(at(before)).await.expect("reset");
+            }
+            let done = act(&watermark).await;
+            let stands = plain.read().await.expect("read");
+            match done {
+                Ok(()) => assert_eq!(stands, Some(at(60)), "{fault:?} at call {nth}"),
+                Err(error) => {
+                    assert!(
+                        matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Conflict),
+                        "{error:?}"
+                    );
+                    let lost = fault == Fault::LostAnswer && stands == Some(at(60));
+                    assert!(lost || stands == before.map(at), "{fault:?} at call {nth}: {stands:?}");
+                }
+            }
+        })
+        .await;
+        assert_eq!(failed, calls, "{fault:?}");
+    }
+}
+
+#[test]
+fn s35_every_operation_of_the_watermark_fails_whole() {
+    block_on(async {
+        fails_whole(None, 2, async |watermark| watermark.raise(at(60)).await.map(drop)).await;
+        fails_whole(Some(50), 2, async |watermark| watermark.raise(at(60)).await.map(drop)).await;
+        fails_whole(Some(70), 1, async |watermark| watermark.reset(at(60)).await).await;
+        let read = async |watermark: &Watermark| {
+            assert_eq!(watermark.read().await?, Some(at(60)));
+            Ok(())
+        };
+        fails_whole(Some(60), 1, read).await;
     });
 }
 
