@@ -347,3 +347,31 @@ impl Write {
 fn unsupported(message: String) -> Error {
     Error::new(ErrorKind::Unsupported, "commit", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reference::ReferenceStore;
+    use crate::store::Store;
+
+    #[test]
+    fn s38_batches_and_payloads_are_bounded_and_keys_named_once() {
+        let store = ReferenceStore::new();
+        let capabilities = store.capabilities();
+        let op = |name: &str, len| Op {
+            key: Key::new(name).expect("key"),
+            guard: Guard::Any,
+            write: Write::Put { payload: Payload::from(vec![0; len]), expiry: Keep::Keep, tags: Keep::Keep },
+        };
+        let judge = |ops: Vec<Op>| {
+            let batch = Batch { now: Timestamp::EPOCH, durability: Durability::Volatile, ops: ops.into() };
+            batch.validate(&capabilities, &store).map_err(|error| error.kind())
+        };
+        let many = |count: usize| (0..count).map(|number| op(&number.to_string(), 0)).collect::<Vec<_>>();
+        assert_eq!(judge(many(capabilities.max_batch)), Ok(()));
+        assert_eq!(judge(many(capabilities.max_batch + 1)), Err(ErrorKind::TooLarge));
+        assert_eq!(judge(vec![op("a", capabilities.max_payload)]), Ok(()));
+        assert_eq!(judge(vec![op("a", capabilities.max_payload + 1)]), Err(ErrorKind::TooLarge));
+        assert_eq!(judge(vec![op("a", 0), op("b", 0), op("a", 0)]), Err(ErrorKind::Invalid));
+    }
+}

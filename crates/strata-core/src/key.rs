@@ -341,7 +341,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bad_keys_are_refused_with_the_way_out() {
+    fn s38_bad_keys_are_refused_with_the_way_out() {
         for (name, says) in [
             ("", "at least one character"),
             ("a\nb", "control character at position 1"),
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_a_bounded_set() {
+    fn s38_tags_are_a_bounded_set() {
         let tag = |name: &str| Tag::new(name).expect("valid");
         let tags = Tags::new([tag("b"), tag("a"), tag("b")]).expect("two tags");
         assert_eq!(tags.as_slice(), [tag("a"), tag("b")]);

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_glob_costs_no_more_than_pattern_times_key() {
+    fn s38_a_hostile_glob_costs_no_more_than_pattern_times_key() {
         let pattern = Pattern::new(&"*a".repeat(100)).expect("glob");
         assert!(!pattern.matches_text(&"a".repeat(99)));
         assert!(pattern.matches_text(&"a".repeat(511)));

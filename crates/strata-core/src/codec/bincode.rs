@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn false_lengths_reserve_nothing_and_end_at_once() {
+    fn s38_false_lengths_reserve_nothing_and_end_at_once() {
         for length in [u64::MAX, 1 << 63, (1 << 63) - 1, 1 << 40, 1 << 20] {
             let mut bytes = encoded(&length);
             bytes.extend([1, 2, 3]);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn elements_without_bytes_are_counted_over_the_whole_value() {
+    fn s38_elements_without_bytes_are_counted_over_the_whole_value() {
         let mut out = Vec::new();
         let result = Codec::Bincode.encode(&vec![(); MAX_HOLLOW + 1], &mut out, 1 << 20);
         assert_eq!(kind(result), ErrorKind::TooLarge);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_ends_before_the_stack_does_in_both_directions() {
+    fn s38_nesting_ends_before_the_stack_does_in_both_directions() {
         let deepest = usize::from(MAX_DEPTH) / 2;
         let nest = |levels| (1..levels).fold(Nest::default(), |inner, _| Nest { inner: vec![inner] });
         round(&nest(deepest));
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_kept_to_the_byte_and_leaves_the_buffer_as_it_was() {
+    fn s38_a_limit_is_kept_to_the_byte_and_leaves_the_buffer_as_it_was() {
         let length = encoded(&wide()).len();
         let mut out = b"kept".to_vec();
         assert_eq!(kind(Codec::Bincode.encode(&wide(), &mut out, length - 1)), ErrorKind::TooLarge);

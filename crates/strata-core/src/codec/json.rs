@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_kept_to_the_byte_and_leaves_the_buffer_as_it_was() {
+    fn s38_a_limit_is_kept_to_the_byte_and_leaves_the_buffer_as_it_was() {
         let length = encoded(&flat()).len();
         let mut out = b"kept".to_vec();
         assert_eq!(kind(Codec::Json.encode(&flat(), &mut out, length - 1)), ErrorKind::TooLarge);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_not_too_deep_to_be_read() {
+    fn s38_what_is_written_is_not_too_deep_to_be_read() {
         #[derive(Serialize, Deserialize, Debug, PartialEq)]
         struct Nest(Vec<Nest>);
         let nest = |levels| (1..levels).fold(Nest(Vec::new()), |inner, _| Nest(vec![inner]));

@@ -34,7 +34,8 @@ pub enum Codec {
     /// bincode 2 in its standard configuration: dense and typed. Reading as another type is refused by [`Shape`].
     #[default]
     Bincode,
-    /// JSON: describes itself, for values that bincode can't give back.
+    /// JSON: describes itself, for values that bincode can't give back. It has no `NaN` and no infinity: they are written as
+    /// `null`, which then does not read as a number.
     Json,
 }
 

@@ -172,7 +172,7 @@ async fn journal_and_bus_see_every_commit() {
 }
 
 #[tokio::test]
-async fn exports_come_back_sealed_or_plain() {
+async fn s31_exports_come_back_sealed_or_plain() {
     let World { db, clock, .. } = world();
     db.set("a", &cart(2)).idle(MINUTE).at_most(10 * MINUTE).tag("t").await.expect("set");
     db.set("dead", &cart(1)).ttl(SECOND).await.expect("set");

@@ -241,7 +241,7 @@ async fn guards_say_conflict_or_gone() {
 }
 
 #[tokio::test]
-async fn bad_input_is_refused_before_anything_is_written() {
+async fn s38_bad_input_is_refused_before_anything_is_written() {
     let World { db, store, .. } = world();
     let long = "x".repeat(600);
     let big = vec![7_u8; HandleBuilder::DEFAULT_MAX_VALUE + 1];
