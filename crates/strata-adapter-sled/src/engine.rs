@@ -1,7 +1,8 @@
 //! sled with a guard around every call: errors and panics end the handle, and nothing else of sled is reachable.
 //!
-//! `apply_batch`, `transaction` and `checksum` must never be called anywhere in the process: the first call turns on a
-//! process-wide lock for ever, and batches pile up faster than the disk takes them (`research/sled-commit.md`).
+//! `apply_batch`, `transaction` and `checksum` must never be called anywhere in the process: each takes sled's one
+//! process-wide write lock, and the first call turns that lock on for every plain write, of every store, until the process
+//! ends. And batches pile up in memory faster than the disk takes them. (`docs/decisions/0005-sled-without-its-batches.md`)
 
 use std::fmt;
 use std::ops::Bound;

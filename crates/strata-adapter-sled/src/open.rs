@@ -41,8 +41,7 @@ pub(crate) fn open(config: &SledConfig) -> Result<(Core, Option<Repair>)> {
         Some(repaired) => i64::try_from(repaired.records).unwrap_or(i64::MAX),
         None => read_count(&engine)?,
     };
-    let limit = versions.extend(&engine)?;
-    let barrier = Barrier::open(home.path(), &engine)?;
+    let (barrier, limit) = Barrier::open(home.path(), &engine, || versions.extend(&engine))?;
     versions.grant(limit);
     home.sync_names()?;
     home.complete(id)?;

@@ -1,5 +1,10 @@
 //! Walks: a page at a time, each selection by its own entries. What an index says is checked against the record, because
 //! entries come before their record and go after it.
+//!
+//! Damage ends no walk early without a word, and stops no sweep. A walk by prefix or tag gives what lies before a damaged
+//! record and then its error, at which it ends: leaving the record out would hide it from listings and exports. A due walk
+//! leaves it out, since nobody can tell whether it is due. The way out is [`check`](crate::SledStore::check), which names what
+//! is damaged, and an open with [`repair`](crate::SledConfig::repair), which sets it aside.
 
 use std::ops::Bound;
 
@@ -8,7 +13,9 @@ use strata_core::{
 };
 
 use crate::core::Core;
-use crate::format::{Name, after_prefix, due_prefix, record_name, space, split_due_name, tag_prefix};
+use crate::format::{
+    Name, after_prefix, due_prefix, is_damage, record_name, space, split_due_name, tag_prefix,
+};
 use crate::record::Stored;
 
 /// A page ends early once its payloads have this many bytes.
@@ -86,10 +93,21 @@ fn walk(
         if filling.is_full() {
             return Ok(filling.end(true));
         }
-        let found = look(&name, value)?;
-        filling.look(&name[base.len()..], found);
+        match look(&name, value) {
+            Ok(found) => filling.look(&name[base.len()..], found),
+            // The next page begins with it.
+            Err(error) if is_damaged_entry(core, &error) && !filling.page.entries.is_empty() => {
+                return Ok(filling.end(true));
+            }
+            Err(error) => return Err(error),
+        }
     }
     Ok(filling.end(false))
+}
+
+/// Whether an error is about one entry, and not about a store that can no longer be read.
+fn is_damaged_entry(core: &Core, error: &Error) -> bool {
+    is_damage(error) && !core.engine.poison().is_set()
 }
 
 fn by_prefix(core: &Core, prefix: &KeyPrefix, after: Option<&[u8]>, limit: usize) -> Result<Page> {
@@ -114,21 +132,27 @@ fn by_tag(core: &Core, tag: &Tag, after: Option<&[u8]>, limit: usize) -> Result<
     })
 }
 
-/// Entries are filed at or before the deadline, so all that are due lie before the instant. One whose record is filed
-/// elsewhere by now is on its way out.
+/// What is damaged is left out: it cannot be judged, and must not keep the others from being swept.
 fn due(core: &Core, instant: Timestamp, after: Option<&[u8]>, limit: usize) -> Result<Page> {
     let end = due_prefix(instant.as_millis() + 1);
-    walk(core, (&[space::DUE], &end), after, limit, |name, _| {
-        let (filed, key) = split_due_name(name)?;
-        let is_due = |stored: &Stored| {
-            stored.filed() == filed && stored.expiry().deadline().is_some_and(|deadline| deadline <= instant)
-        };
-        if !core.stored(&key)?.is_some_and(|stored| is_due(&stored)) {
-            return Ok(None);
-        }
-        let record = core.load(&key)?.filter(|record| record.expiry.is_dead(instant));
-        Ok(record.map(|record| (key, record)))
+    walk(core, (&[space::DUE], &end), after, limit, |name, _| match due_record(core, name, instant) {
+        Err(error) if is_damaged_entry(core, &error) => Ok(None),
+        found => found,
     })
+}
+
+/// Entries are filed at or before the deadline, so all that are due lie before the instant. One whose record is filed
+/// elsewhere by now is on its way out.
+fn due_record(core: &Core, name: &[u8], instant: Timestamp) -> Result<Option<(Key, Record)>> {
+    let (filed, key) = split_due_name(name)?;
+    let is_due = |stored: &Stored| {
+        stored.filed() == filed && stored.expiry().deadline().is_some_and(|deadline| deadline <= instant)
+    };
+    if !core.stored(&key)?.is_some_and(|stored| is_due(&stored)) {
+        return Ok(None);
+    }
+    let record = core.load(&key)?.filter(|record| record.expiry.is_dead(instant));
+    Ok(record.map(|record| (key, record)))
 }
 
 /// Records by name, all of one moment: no commit is halfway in any page.

@@ -26,6 +26,11 @@ use crate::{group, open};
 /// Reads and the writes themselves run on the calling thread: they take microseconds, some more when a page has to be
 /// read from disk. Waiting for durability is asynchronous, on any runtime.
 ///
+/// A damaged record is [`Corrupt`](strata_core::ErrorKind::Corrupt) for whoever reads it. A walk by prefix or tag ends with that
+/// error when it comes to it; a walk for what is due, and so the sweeper, leaves it out. If its value is damaged, it can still
+/// be removed and overwritten; if its header is, nobody knows which entries of the indexes are its own, and only an open
+/// with [`SledConfig::repair`] takes it out of the way. [`SledStore::check`] names all that are damaged.
+///
 /// A commit can be seen by others before it is durable: they may read what a crash then takes back, unless they wait
 /// for a barrier themselves (a commit without operations is one).
 pub struct SledStore {

@@ -2,10 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use strata_adapter_sled::{ProblemKind, SledConfig};
 use strata_core::conformance::block_on;
-use strata_core::{ErrorKind, Expiry, Record, Scan, Select, Store};
+use strata_core::{ErrorKind, Expiry, Handle, KeyPrefix, ManualClock, Record, Scan, Select, Store};
 
 use super::{assert_clean, at, done, folder, get, idle, key, open, put, tag, walk};
 
@@ -51,8 +53,7 @@ fn probe(path: &Path, small: &Record, large: &Record, what: &str) {
             assert_eq!(found.as_ref(), Some(right), "{what}: `{name}`");
         }
     }
-    for select in [tag("t:1"), tag("t:2"), Select::Due(at(60)), Select::Prefix(strata_core::KeyPrefix::all())]
-    {
+    for select in [tag("t:1"), tag("t:2"), Select::Due(at(60)), Select::Prefix(KeyPrefix::all())] {
         let Ok(page) = block_on(store.scan(Scan::new(select, 10))) else { continue };
         for (key, record) in page.entries {
             let right = if key.as_str() == "small" { small } else { large };
@@ -149,4 +150,98 @@ fn a_check_names_what_is_wrong_and_a_repair_mends_it() {
     done(&store, [put("large", b"anew", Expiry::NEVER, &[])]);
     drop(store);
     assert_clean(&open(folder.path()));
+}
+
+/// Three hundred records of which two are damaged, one in its header and one in its value, between two that never die; and an
+/// entry of the due index that is none. All but the two have died.
+fn one_bad_apple(path: &Path) -> (Handle, Arc<strata_adapter_sled::SledStore>) {
+    let clock = Arc::new(ManualClock::default());
+    let handle = |store| Handle::builder(store, Arc::clone(&clock) as _).build().expect("a handle");
+    let db = handle(Arc::new(open(path)));
+    block_on(async {
+        for number in 0..300_u32 {
+            let life = Duration::from_secs(1 + u64::from(number));
+            db.set(&format!("k{number:03}"), &number).ttl(life).tag("t:1").await.expect("set");
+        }
+        db.set("a", &1_u32).tag("t:1").await.expect("set");
+        db.set("z", &1_u32).tag("t:1").await.expect("set");
+    });
+    drop(db);
+    meddle(path, |db| {
+        for (name, index) in [("rk000", 40), ("rk007", usize::MAX)] {
+            let mut value = db.get(name).expect("read").expect("there").to_vec();
+            let index = index.min(value.len() - 1);
+            value[index] ^= 0x40;
+            db.insert(name, value).expect("written");
+        }
+        db.insert("d\0\0", "").expect("written");
+    });
+    clock.advance(Duration::from_hours(1));
+    let store = Arc::new(open(path));
+    (handle(Arc::clone(&store) as _), store)
+}
+
+/// Sweeps as the sweeper does, and says how many records that removed.
+async fn sweep(db: &Handle) -> u64 {
+    let (mut removed, mut cursor) = (0, None);
+    loop {
+        let purged = db.purge(cursor, 32).await.expect("a damaged record does not stop sweeping");
+        removed += purged.removed;
+        cursor = purged.next;
+        if cursor.is_none() {
+            return removed;
+        }
+    }
+}
+
+#[test]
+fn one_damaged_record_does_not_stop_the_sweeping_of_the_others() {
+    let folder = folder();
+    let (db, store) = one_bad_apple(folder.path());
+    block_on(async {
+        assert_eq!(sweep(&db).await, 298);
+        assert_eq!(sweep(&db).await, 0);
+        assert_eq!(db.select().expired().count().await.expect("count"), 0, "nothing whole is left");
+        assert_eq!(db.select().expired().clear().await.expect("clear"), 0);
+    });
+    let check = store.check().expect("a report");
+    assert_eq!(check.counts[&ProblemKind::DamagedRecord], 2, "they are not forgotten: {:?}", check.problems);
+    drop((db, store));
+
+    let store = SledConfig::new(folder.path()).repair(true).open().expect("repaired");
+    assert_eq!(store.repair().expect("asked for").quarantined, 2);
+    assert_eq!(walk(&store, &Select::Prefix(KeyPrefix::all()), 10), ["a", "z"]);
+    assert_clean(&store);
+}
+
+/// Listings and exports never leave a damaged record out: they give what comes before it, then its error.
+#[test]
+fn a_walk_gives_what_lies_before_a_damaged_record_and_then_its_error() {
+    let folder = folder();
+    let (_db, store) = one_bad_apple(folder.path());
+    for select in [Select::Prefix(KeyPrefix::all()), tag("t:1")] {
+        let page = block_on(store.scan(Scan::new(select.clone(), 10))).expect("a short page");
+        let names: Vec<&str> = page.entries.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(names, ["a"]);
+        assert!(page.next.is_some(), "it is not the end");
+        let error =
+            block_on(store.scan(Scan { after: page.next, ..Scan::new(select, 10) })).expect_err("damage");
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        let text = error.to_string();
+        assert!(text.contains("`k000`") && text.contains("repair"), "{text}");
+    }
+}
+
+/// What hangs on a record is known from its header. While that is whole the record can be removed; else a repair has to.
+#[test]
+fn a_record_with_a_damaged_value_can_be_removed_and_one_with_a_damaged_header_waits_for_a_repair() {
+    let folder = folder();
+    let (db, store) = one_bad_apple(folder.path());
+    block_on(async {
+        db.remove("k007").await.expect("removed");
+        let error = db.remove("k000").await.expect_err("its entries are not known");
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains("repair"), "{error}");
+    });
+    assert_eq!(store.check().expect("a report").counts[&ProblemKind::DamagedRecord], 1);
 }
