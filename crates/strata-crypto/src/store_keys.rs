@@ -6,7 +6,7 @@ use std::sync::Arc;
 use strata_core::{Error, ErrorKind, Guard, KeyId, Random, Result, Store, Timestamp};
 
 use crate::header::Header;
-use crate::keyset::{KeyInfo, Keyset};
+use crate::keyset::{self, KeyInfo, Keyset};
 use crate::sealer::Sealer;
 use crate::unlock::{self, Origin};
 
@@ -41,13 +41,13 @@ impl StoreKeys {
         let mut fresh = self.sealer.keyset();
         let id = fresh.add(&*self.random, now)?;
         let master = Arc::clone(&fresh.find(id, "add key")?.master);
-        self.change(store, now, |keyset| keyset.insert(id, (*master).clone(), now)).await?;
+        self.change(store, now, |keyset, _| keyset.insert(id, (*master).clone(), now)).await?;
         Ok(id)
     }
 
     /// Seals new records under `id` from now on, here and in every later open. The same in every place that [`add`](StoreKeys::add) works.
     pub async fn promote(&self, store: &dyn Store, id: KeyId, now: Timestamp) -> Result<()> {
-        self.change(store, now, |keyset| keyset.promote(id)).await
+        self.change(store, now, |keyset, _| keyset.promote(id)).await
     }
 
     /// Learns what others changed: reads the keys again from where they are kept.
@@ -59,7 +59,15 @@ impl StoreKeys {
 
     /// Takes a key out everywhere. The caller has seen that nothing is sealed under it.
     pub(crate) async fn remove(&self, store: &dyn Store, id: KeyId, now: Timestamp) -> Result<()> {
-        self.change(store, now, |keyset| if keyset.contains(id) { keyset.remove(id) } else { Ok(()) }).await
+        self.change(store, now, |keyset, header| {
+            // Where it is gone from the one, an earlier removal was cut short before it reached the other.
+            if keyset.contains(id) {
+                keyset.remove(id)?;
+            }
+            header.info.keys.retain(|key| key.id != id);
+            Ok(())
+        })
+        .await
     }
 
     /// The live seal.
@@ -67,17 +75,27 @@ impl StoreKeys {
         &self.sealer
     }
 
-    /// Refuses early what [`StoreKeys::remove`] would refuse.
-    pub(crate) fn check_removable(&self, id: KeyId) -> Result<()> {
-        self.sealer.keyset().remove(id)
+    /// Refuses early what [`StoreKeys::remove`] would refuse, and a key that nothing knows. One that only the header still
+    /// lists may go: its removal was cut short, or its bytes are lost and nothing needs them.
+    pub(crate) async fn check_removable(&self, store: &dyn Store, id: KeyId) -> Result<()> {
+        let mut keyset = self.sealer.keyset();
+        if keyset.contains(id) {
+            return keyset.remove(id);
+        }
+        let (header, _) = load(store).await?;
+        match header.info.keys.iter().find(|key| key.id == id) {
+            Some(key) if key.primary => Err(primary_elsewhere(id)),
+            Some(_) => Ok(()),
+            None => Err(keyset::missing(id, "retire key")),
+        }
     }
 
-    /// Applies `change`, which may run several times, to the kept keyset.
+    /// Applies `change`, which may run several times, to the kept keyset and the header; the header lists the keyset afterwards.
     async fn change(
         &self,
         store: &dyn Store,
         now: Timestamp,
-        change: impl Fn(&mut Keyset) -> Result<()>,
+        change: impl Fn(&mut Keyset, &mut Header) -> Result<()>,
     ) -> Result<()> {
         for _ in 0..ATTEMPTS {
             match self.try_change(store, now, &change).await {
@@ -96,12 +114,11 @@ impl StoreKeys {
         &self,
         store: &dyn Store,
         now: Timestamp,
-        change: impl Fn(&mut Keyset) -> Result<()>,
+        change: impl Fn(&mut Keyset, &mut Header) -> Result<()>,
     ) -> Result<()> {
         let (mut header, version) = load(store).await?;
-        let (old, text) = self.kept(&header).await?.ok_or_else(kept_by_caller)?;
-        let mut keyset = old.clone();
-        change(&mut keyset)?;
+        let (mut keyset, text) = self.kept(&header).await?.ok_or_else(kept_by_caller)?;
+        change(&mut keyset, &mut header)?;
         match &self.origin {
             Origin::Given => return Err(kept_by_caller()),
             Origin::Header(wrapping) => {
@@ -114,7 +131,6 @@ impl StoreKeys {
                 }
             }
         }
-        header.info.keys.retain(|key| !old.contains(key.id) || keyset.contains(key.id));
         header.list(&keyset);
         header.save(store, Guard::Version(version), now).await?;
         self.sealer.replace(&keyset)
@@ -145,7 +161,8 @@ impl fmt::Debug for StoreKeys {
     }
 }
 
-async fn load(store: &dyn Store) -> Result<(Header, strata_core::Version)> {
+/// The header, which a store that was opened has.
+pub(crate) async fn load(store: &dyn Store) -> Result<(Header, strata_core::Version)> {
     Header::load(store).await?.ok_or_else(|| {
         Error::new(
             ErrorKind::Foreign,
@@ -154,6 +171,17 @@ async fn load(store: &dyn Store) -> Result<(Header, strata_core::Version)> {
         )
         .in_store(store)
     })
+}
+
+#[cold]
+fn primary_elsewhere(id: KeyId) -> Error {
+    Error::new(
+        ErrorKind::Invalid,
+        "retire key",
+        format!(
+            "the store's header still calls key {id} the primary one; promote the key that is to stay, then retire this"
+        ),
+    )
 }
 
 #[cold]

@@ -70,8 +70,8 @@ impl Keyset {
         text
     }
 
-    /// Reads a keyset. A newer version is [`ErrorKind::Newer`]; a key that does not fit its check value, a line cut short or a
-    /// missing primary is [`ErrorKind::Corrupt`].
+    /// Reads a keyset. A newer version is [`ErrorKind::Newer`]; a key that does not fit its check value, a line cut short, a
+    /// missing primary or anything after the primary is [`ErrorKind::Corrupt`].
     pub fn parse(text: &str) -> Result<Self> {
         if text.len() > MAX_TEXT {
             return Err(malformed(ErrorKind::TooLarge, "is longer than any keyset; it is something else"));
@@ -83,7 +83,7 @@ impl Keyset {
             .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
         check_title(lines.next().map_or("", |(_, line)| line))?;
         let mut keyset: Option<Self> = None;
-        for (index, line) in lines {
+        while let Some((index, line)) = lines.next() {
             let mut words = line.split_ascii_whitespace();
             match words.next() {
                 Some("key") => add_key(&mut keyset, words).ok_or_else(|| bad_line(index))??,
@@ -91,7 +91,12 @@ impl Keyset {
                     let id = words.next().and_then(parse_id).ok_or_else(|| bad_line(index))?;
                     let mut keyset = keyset.ok_or_else(|| bad_line(index))?;
                     keyset.promote(id).map_err(|_| bad_line(index))?;
-                    return Ok(keyset);
+                    // Two keysets put together would lose the second one's keys unnoticed.
+                    return if words.next().or(lines.next().map(|(_, line)| line)).is_none() {
+                        Ok(keyset)
+                    } else {
+                        Err(goes_on())
+                    };
                 }
                 _ => return Err(bad_line(index)),
             }
@@ -159,6 +164,11 @@ fn bad_line(index: usize) -> Error {
     malformed(ErrorKind::Corrupt, &format!("is damaged in line {}; restore it from a backup", index + 1))
 }
 
+#[cold]
+fn goes_on() -> Error {
+    malformed(ErrorKind::Corrupt, "goes on after its primary key; keep one keyset in each place")
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -182,7 +192,9 @@ mod tests {
             let keyset = keyset(keys);
             let text = keyset.to_text();
             assert!(text.capacity() <= 64 + keys * 128 && text.len() <= MAX_TEXT);
-            for form in [text.to_string(), text.replace('\n', "; "), format!("# a note\n\n{}", *text)] {
+            for form in
+                [text.to_string(), text.replace('\n', "; "), format!("# a note\n\n{}\n# another\n", *text)]
+            {
                 let back = Keyset::parse(&form).expect("parse");
                 assert_eq!(back.list(), keyset.list());
                 assert!(back.entries().iter().zip(keyset.entries()).all(|(a, b)| a.master == b.master));
@@ -202,6 +214,9 @@ mod tests {
             (text.replacen(" 1\n", " 2\n", 1), ErrorKind::Newer),
             (text.replacen(secret, &secret[4..], 1), ErrorKind::Corrupt),
             (text.replacen(secret, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", 1), ErrorKind::Corrupt),
+            (format!("{}{}", *text, *keyset(1).to_text()), ErrorKind::Corrupt),
+            (format!("{}left over", *text), ErrorKind::Corrupt),
+            (format!("{} left over", text.trim_end()), ErrorKind::Corrupt),
             (format!("{}{}", *text, "x".repeat(MAX_TEXT)), ErrorKind::TooLarge),
         ] {
             let error = Keyset::parse(&bad).expect_err("damaged");

@@ -1,5 +1,10 @@
 //! Stores opened, rotated, broken into and recovered, over the reference store and through the handle.
 
+mod faults;
+#[cfg(unix)]
+mod forks;
+mod rotation;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -182,6 +187,22 @@ async fn s26_a_key_file_inside_the_data_is_refused_before_anything_is_written() 
         open(&*store, keys, Some(&folder.path().join("data")), random(), NOW).await.expect_err("inside");
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(everything(&store).await.is_empty() && !folder.path().join("data").exists());
+}
+
+#[tokio::test]
+async fn s26_a_key_file_inside_the_data_is_refused_by_a_store_that_is_there_too() {
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("data/key");
+    std::fs::create_dir(folder.path().join("data")).expect("folder");
+    let store = store();
+    opened(&store, Keys::file(&path)).await.expect("fresh, its data elsewhere");
+    let before = everything(&store).await;
+    let inside = open(&*store, Keys::file(&path), Some(&folder.path().join("data")), random(), NOW).await;
+    assert_eq!(inside.expect_err("inside").kind(), ErrorKind::Invalid);
+    assert_eq!(everything(&store).await, before);
+    open(&*store, Keys::file(&path), Some(&folder.path().join("other")), random(), NOW)
+        .await
+        .expect("outside");
 }
 
 #[tokio::test]
