@@ -65,6 +65,9 @@ pub enum ProblemKind {
     StrayDueEntry,
     /// A part of a value that no record has: it takes space.
     StrayChunk,
+    /// The database's own files are damaged after the entry that is named: nothing behind it was looked at, and this handle
+    /// reads no more. A repair cannot read them either; restore a backup.
+    Unreadable,
 }
 
 impl Check {
@@ -84,21 +87,32 @@ impl Check {
 /// Walks everything. Each record is looked at while commits to it are kept out.
 pub(crate) fn check(core: &Core) -> Result<Check> {
     let mut report = Check::default();
+    let mut last = IVec::default();
+    match walk(core, &mut report, &mut last) {
+        // The walk ends where a page cannot be read; what it found until there is worth telling.
+        Err(_) if core.engine.poison().is_damage() => report.problem(ProblemKind::Unreadable, &last),
+        walked => walked?,
+    }
+    Ok(report)
+}
+
+/// `last` is the name it has come to.
+fn walk(core: &Core, report: &mut Check, last: &mut IVec) -> Result<()> {
     for entry in core.engine.all() {
-        let (name, value) = entry?;
+        let (name, _) = entry?;
+        last.clone_from(&name);
         match name.first() {
-            Some(&space::RECORD) => check_record(core, &name[1..], &mut report)?,
-            Some(&space::TAG) => check_tag(core, &name, &mut report)?,
-            Some(&space::DUE) => check_due(core, &name, &mut report)?,
-            Some(&space::CHUNK) => check_chunk(core, &name, &mut report)?,
+            Some(&space::RECORD) => check_record(core, &name[1..], report)?,
+            Some(&space::TAG) => check_tag(core, &name, report)?,
+            Some(&space::DUE) => check_due(core, &name, report)?,
+            Some(&space::CHUNK) => check_chunk(core, &name, report)?,
             Some(&space::QUARANTINE) => report.quarantined += 1,
             // An open has judged these, and commits under way write them now.
             Some(&(space::META | space::INTENT)) => {}
             _ => report.problem(ProblemKind::DamagedEntry, &name),
         }
-        drop(value);
     }
-    Ok(report)
+    Ok(())
 }
 
 fn check_record(core: &Core, key: &[u8], report: &mut Check) -> Result<()> {
@@ -228,5 +242,35 @@ fn known<T>(read: Result<T>) -> Result<Option<T>> {
         Ok(value) => Ok(Some(value)),
         Err(error) if is_damage(&error) => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SledConfig;
+
+    #[test]
+    fn a_page_that_cannot_be_read_is_a_problem_in_the_report() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SledConfig::new(folder.path()).open().expect("opens");
+        let engine = &store.core.engine;
+        engine.insert(b"?stray", &[][..]).expect("written");
+        assert_eq!(store.check().expect("readable").counts, BTreeMap::from([(ProblemKind::DamagedEntry, 1)]));
+        engine.break_walk_at(b"m");
+        let check = store.check().expect("a report all the same");
+        let found = BTreeMap::from([(ProblemKind::DamagedEntry, 1), (ProblemKind::Unreadable, 1)]);
+        assert_eq!(check.counts, found, "what was found until there is told as well");
+        assert_eq!(check.problems[1].key, "?stray", "it names the entry it came to");
+        let again = store.check().expect("a report of the ended handle");
+        assert_eq!(again.counts, BTreeMap::from([(ProblemKind::Unreadable, 1)]));
+    }
+
+    #[test]
+    fn a_handle_that_ended_otherwise_cannot_be_checked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SledConfig::new(folder.path()).open().expect("opens");
+        let _ = store.core.engine.poison().by_io("flush", std::io::Error::other("the disk went away"));
+        assert_eq!(store.check().expect_err("poisoned").kind(), strata_core::ErrorKind::Poisoned);
     }
 }

@@ -19,6 +19,9 @@ pub(crate) struct Engine {
     poison: Poison,
     #[cfg(test)]
     pub(crate) fuse: fuse::Fuse,
+    /// A test's damaged page: no walk comes past this name.
+    #[cfg(test)]
+    broken_at: std::sync::OnceLock<Vec<u8>>,
 }
 
 impl Engine {
@@ -28,6 +31,8 @@ impl Engine {
             poison: Poison::default(),
             #[cfg(test)]
             fuse: fuse::Fuse::default(),
+            #[cfg(test)]
+            broken_at: std::sync::OnceLock::new(),
         }
     }
 
@@ -93,6 +98,22 @@ impl Engine {
         }
     }
 
+    /// Lets every walk fail, as on a damaged page, at the first entry named `name` or later.
+    #[cfg(test)]
+    pub(crate) fn break_walk_at(&self, name: &[u8]) {
+        let _ = self.broken_at.set(name.to_vec());
+    }
+
+    #[cfg(test)]
+    fn meet(&self, entry: (IVec, IVec)) -> Result<(IVec, IVec)> {
+        match self.broken_at.get() {
+            Some(name) if *entry.0 >= **name => {
+                Err(self.poison.by_sled("scan", sled::Error::Corruption { at: None, bt: () }))
+            }
+            _ => Ok(entry),
+        }
+    }
+
     #[cfg(test)]
     fn burn(&self) -> Result<()> {
         if self.fuse.burn() {
@@ -120,7 +141,10 @@ impl Iterator for Entries<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let iter = &mut self.iter;
-        self.engine.run("scan", || iter.next().transpose()).transpose()
+        let next = self.engine.run("scan", || iter.next().transpose()).transpose();
+        #[cfg(test)]
+        let next = next.map(|entry| entry.and_then(|entry| self.engine.meet(entry)));
+        next
     }
 }
 

@@ -70,10 +70,11 @@ fn way_out(kind: ErrorKind) -> &'static str {
         ErrorKind::ReadOnly => {
             "it cannot be written here; change its owner, mode or mount, or choose another path"
         }
-        ErrorKind::Corrupt => "it is damaged; restore a backup or open once with `repair`",
+        // Pages of sled, not records of ours: a repair walks over them and meets the same.
+        ErrorKind::Corrupt => "its files are damaged where `repair` cannot read them; restore a backup",
         ErrorKind::Locked => "another process holds it; close it there first",
         ErrorKind::Foreign => "it was not written by this program; choose another path",
-        _ => "see the cause below; open the store again when it is gone",
+        _ => "open the store again when the cause is gone",
     }
 }
 
@@ -134,13 +135,54 @@ impl Poison {
         }
     }
 
+    /// Whether what ended the handle was damage to the files.
+    pub(crate) fn is_damage(&self) -> bool {
+        self.cause.get().is_some_and(|(kind, _)| *kind == ErrorKind::Corrupt)
+    }
+
     #[cold]
     fn refusal(&self, operation: &'static str) -> Error {
-        let cause = self.cause.get().map_or("unknown", |(_, cause)| cause);
+        let (kind, cause) =
+            self.cause.get().map_or((ErrorKind::Other, "unknown"), |(kind, cause)| (*kind, cause.as_str()));
         Error::new(
             ErrorKind::Poisoned,
             operation,
-            format!("an earlier write or barrier failed ({cause}); open the store again and run `check`"),
+            format!("an earlier failure ended this handle: {}. The cause: {cause}", way_out(kind)),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn poisoned_by(cause: io::ErrorKind) -> Poison {
+        let poison = Poison::default();
+        let _ = poison.by_io("commit", io::Error::new(cause, "what happened"));
+        poison
+    }
+
+    #[test]
+    fn s34_a_poisoned_handle_goes_on_naming_the_way_out_of_the_first_failure() {
+        let full = poisoned_by(io::ErrorKind::StorageFull);
+        let _ = full.by_io("flush", io::Error::other("what followed"));
+        let damaged = poisoned_by(io::ErrorKind::InvalidData);
+        let other = poisoned_by(io::ErrorKind::TimedOut);
+        let ways = [(full, "make room"), (damaged, "restore a backup"), (other, "open the store again")];
+        for (poison, way) in ways {
+            let error = poison.check("get").expect_err("poisoned");
+            assert_eq!(error.kind(), ErrorKind::Poisoned);
+            let text = error.to_string();
+            assert!(text.contains(way) && text.contains("what happened"), "{text}");
+            assert!(!text.contains("run `check`") && !text.contains("what followed"), "{text}");
+        }
+    }
+
+    #[test]
+    fn damaged_files_do_not_send_to_a_repair_that_cannot_read_them() {
+        let error = Poison::default().by_sled("scan", sled::Error::Corruption { at: None, bt: () });
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains("restore a backup"), "{error}");
+        assert!(!error.to_string().contains("open once with"), "{error}");
     }
 }

@@ -88,6 +88,8 @@ impl Strata {
             match found.and_then(|record| decode(&record)) {
                 Ok(()) => check.opened += 1,
                 Err(error) if is_damage(error.kind()) => check.add(error),
+                // Damaged files have ended the handle, and are in the result already.
+                Err(error) if error.kind() == ErrorKind::Poisoned && !check.is_clean() => break,
                 Err(error) => return Err(error),
             }
             progress(check.opened);
