@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use strata_core::{Error, ErrorKind, Handle, Info, Keys, Lifetime, Needs, Result};
+use strata_core::{Atomicity, Before, Error, ErrorKind, Handle, Info, Keys, Lifetime, Needs, Result};
 
 use super::id::SessionId;
 use super::kind::SessionKind;
@@ -11,6 +11,9 @@ use super::limits::Limits;
 use super::record::SessionRecord;
 use super::session::Session;
 use super::token::SessionToken;
+
+/// How many revocations go into one commit; a store that takes a lock for it holds that under a millisecond.
+const REVOKED_TOGETHER: usize = 64;
 
 /// Sessions in one namespace of a handle. Cheap to clone.
 ///
@@ -87,10 +90,38 @@ impl Sessions {
         self.handle.remove(&id.to_string()).await
     }
 
-    /// Ends all sessions there are, and says how many. Page by page: one that is created or changed meanwhile may be left, so
-    /// stop the program's logins first if none may be.
+    /// Ends every session that was alive when this was called, whatever its client does meanwhile, and says how many this call
+    /// ended. Page by page: one created after that may be left, so stop the program's logins first if none may be. What else
+    /// lies in the namespace is removed, too.
+    ///
+    /// # Errors
+    /// What the store reports. Sessions met before that have ended; call it again for the others.
     pub async fn revoke_all(&self) -> Result<u64> {
-        self.handle.clear().await
+        let capabilities = self.handle.capabilities();
+        let together = capabilities.atomicity == Atomicity::Batch;
+        let size = if together { REVOKED_TOGETHER.min(capabilities.max_batch).max(1) } else { 1 };
+        let mut names = self.handle.keys("*");
+        let mut revoked = 0;
+        loop {
+            let mut doomed = Vec::with_capacity(size);
+            while doomed.len() < size
+                && let Some(name) = names.next().await
+            {
+                doomed.push(name?);
+            }
+            if doomed.is_empty() {
+                return Ok(revoked);
+            }
+            revoked += self.remove_together(&doomed).await?;
+        }
+    }
+
+    /// Removes records in whatever version they are: activity is no way out. Says how many were alive.
+    async fn remove_together(&self, names: &[String]) -> Result<u64> {
+        let writes = self.handle.writes();
+        let writes = names.iter().fold(writes, |writes, name| writes.stage(self.handle.removal(name)));
+        let outcomes = writes.commit().await?;
+        Ok(outcomes.iter().filter(|outcome| matches!(outcome.before, Before::Live(_))).count() as u64)
     }
 
     /// The handle of the sessions' namespace. Its `subscribe` tells of sessions created, changed, ended and expired, by id.

@@ -99,6 +99,11 @@ impl Session {
     /// nothing from then on, in any process. Due at every authentication and change of privilege (ASVS 7.2.4). Values and
     /// expiry stay; this `Session` goes on, clones of it do not.
     ///
+    /// # Giving up on it
+    /// Await it to its end, in a task of its own where the caller may be cancelled. If its future is dropped while the store
+    /// is at work, the change may have been made: then the old token is dead and the new one, which nobody has seen, is lost. The
+    /// user signs in again; the session is in reach of [`Sessions::revoke`] by its id only, else it dies by its idle time.
+    ///
     /// # Errors
     /// After [`ErrorKind::Unavailable`] it is not known whether the old token still opens the session. If it does not, the
     /// session is out of reach and dies by its idle time; [`Sessions::revoke`] ends it at once.

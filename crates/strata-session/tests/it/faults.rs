@@ -1,10 +1,13 @@
 //! Every store call of every operation fails once, in each way: the session is as before or as after, never between.
 
+use std::sync::Arc;
+
 use strata_core::conformance::{Fault, block_on};
-use strata_core::{ErrorKind, Result};
+use strata_core::{ErrorKind, ReferenceStore, Result, Store};
 use strata_session::{Session, SessionToken};
 
-use crate::{World, opened, raw, world};
+use crate::single::Single;
+use crate::{World, opened, raw, world, world_over};
 
 /// What a fault may leave of an operation that gave an error.
 fn may_have_happened(fault: Fault) -> bool {
@@ -122,6 +125,42 @@ fn s35_a_failed_destruction_can_be_repeated() {
                 let done = matches!(first, Ok(true));
                 assert!(done != again || may_have_happened(fault), "ended once: {first:?}, then {again}");
                 assert!(opened(&world.sessions, &token).is_none());
+            }
+        }
+    });
+}
+
+/// Over a store that commits many keys at once and over one that does not: sessions that ended before the failure stay ended, a
+/// second call ends the others, and the two together count each at most once.
+#[test]
+fn s35_a_failed_revocation_of_all_can_be_repeated() {
+    let stores: [fn() -> Arc<dyn Store>; 2] =
+        [|| Arc::new(ReferenceStore::new()), || Arc::new(Single(Arc::new(ReferenceStore::new())))];
+    block_on(async {
+        // A page and its commits: three of up to 64 removals, or one for each.
+        for (store, (sessions, calls)) in stores.into_iter().zip([(130, 4), (8, 9)]) {
+            for fault in Fault::ALL {
+                for nth in 1.. {
+                    let world = world_over(store());
+                    for _ in 0..sessions {
+                        world.sessions.create().await.expect("create");
+                    }
+                    world.faulty.arm(nth, fault);
+                    let first = world.sessions.revoke_all().await;
+                    let fired = world.faulty.disarm();
+                    let left = raw(&*world.faulty).await.len() as u64;
+                    let again = world.sessions.revoke_all().await.expect("revoke");
+                    assert_eq!(again, left, "{fault:?} at call {nth}");
+                    assert!(raw(&*world.faulty).await.is_empty());
+                    match first {
+                        Ok(revoked) => assert_eq!((revoked, left, fired), (sessions, 0, 0)),
+                        Err(error) => assert!(fired == 1 && is_expected(&error), "{error:?}"),
+                    }
+                    if fired == 0 {
+                        assert_eq!(nth, calls + 1, "every call was failed once");
+                        break;
+                    }
+                }
             }
         }
     });

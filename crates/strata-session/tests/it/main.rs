@@ -8,6 +8,8 @@ mod life;
 mod not_again;
 mod orders;
 mod secrets;
+#[path = "../../../strata-ttl/tests/it/single.rs"]
+mod single;
 mod values;
 
 use std::sync::{Arc, Mutex};

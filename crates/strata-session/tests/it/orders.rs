@@ -211,3 +211,25 @@ fn s13_a_revoked_session_stays_revoked() {
     });
     assert!(count >= 500, "{count} schedules");
 }
+
+/// Whoever is active while all sessions are revoked does not get away with it, and is counted.
+#[test]
+fn s14_no_activity_evades_the_revocation_of_all() {
+    for (operations, least) in
+        [(&["set a"][..], 20), (&["rotate"], 20), (&["add"], 20), (&["set a", "rotate"], 500)]
+    {
+        let count = every_schedule(|| {
+            let meeting = Meeting::new();
+            let sessions = meeting.sessions.clone();
+            let revoke: Task =
+                Box::pin(async move { assert_eq!(sessions.revoke_all().await.expect("revoke"), 1) });
+            let active = operations.iter().map(|operation| meeting.task(operation));
+            let tasks = active.chain([revoke]).collect();
+            meeting.world(tasks, |end| {
+                assert!(end.now().is_none() && opened(&end.sessions, &end.token).is_none());
+                assert!(block_on(raw(&*end.store)).is_empty(), "nothing is left in the store");
+            })
+        });
+        assert!(count >= least, "{operations:?}: {count} schedules");
+    }
+}
