@@ -260,6 +260,9 @@ pub(crate) enum Keyset {
     /// Seal every value anew under the primary key. Interrupted, it goes on where it was.
     Rekey,
     /// Remove a key under which nothing is sealed any more.
+    ///
+    /// Let programs that were writing before the promotion finish first: a write that was sealed under this key and is stored
+    /// only afterwards could not be read.
     Retire {
         /// Its id.
         #[arg(value_parser = words::key_id)]

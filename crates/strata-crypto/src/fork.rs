@@ -3,6 +3,8 @@
 //!
 //! On Unix a handler of `pthread_atfork` counts in the child; a check is one relaxed load. A process made by the bare `clone`
 //! system call, past the C library, is not noticed; such a child must not go on using an opened store.
+//!
+//! Tests of this crate count forks by hand; `tests/it/forks.rs` makes real ones.
 
 use std::fmt;
 #[cfg(test)]
