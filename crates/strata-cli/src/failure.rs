@@ -3,6 +3,7 @@
 
 use std::error::Error as _;
 use std::io;
+use std::path::PathBuf;
 
 use serde_json::json;
 use strata::ErrorKind;
@@ -22,6 +23,8 @@ pub(crate) enum Failure {
     Bad(String),
     /// Reading or writing outside the store failed.
     Io(&'static str, io::Error),
+    /// A file that was named can't be read.
+    File(PathBuf, io::Error),
     /// Whoever read our output has left; there is nobody to tell.
     BrokenPipe,
     /// The same, while there was more to do than to print.
@@ -41,7 +44,7 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::NotFound(_) => 3,
             Self::Conflict(_) => 4,
-            Self::Bad(_) | Self::Io(..) | Self::BrokenPipeAmid => 1,
+            Self::Bad(_) | Self::Io(..) | Self::File(..) | Self::BrokenPipeAmid => 1,
             Self::BrokenPipe => 0,
         }
     }
@@ -75,7 +78,7 @@ impl Failure {
             Self::NotFound(_) => "NotFound".to_owned(),
             Self::Conflict(_) => "Conflict".to_owned(),
             Self::Bad(_) => "Bad".to_owned(),
-            Self::Io(..) | Self::BrokenPipe | Self::BrokenPipeAmid => "Io".to_owned(),
+            Self::Io(..) | Self::File(..) | Self::BrokenPipe | Self::BrokenPipeAmid => "Io".to_owned(),
         }
     }
 
@@ -95,6 +98,9 @@ impl Failure {
                 message.clone()
             }
             Self::Io(what, error) => format!("{what}: {error}"),
+            Self::File(path, error) => {
+                format!("can't read `{}`: {error}; name a file that can be read", path.display())
+            }
             Self::BrokenPipe | Self::BrokenPipeAmid => String::new(),
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use strata::{Body, Codec, Durability, Error, ErrorKind, Exported, Lifetime, Result, Shape};
 
+use crate::json::{Exact, integers_fit};
 use crate::words;
 
 /// What an import line may hold. Exactly one of `value`, `sealed` and `bincode` says what is stored.
@@ -60,7 +61,7 @@ struct Words {
 
 /// `null` is a value, too.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+    Exact::deserialize(deserializer).map(|Exact(value)| Some(value))
 }
 
 /// What a line asks for.
@@ -111,13 +112,19 @@ impl Line {
             return Err(invalid("the line is a list; write an object such as {\"key\":\"k\",\"value\":1}"));
         }
         // The place of a mistake helps; the text around it, which may be a value, is not shown.
-        serde_json::from_slice(text).map_err(|error| {
+        let line: Self = serde_json::from_slice(text).map_err(|error| {
             let what = match error.classify() {
                 serde_json::error::Category::Data => format!("{}", Shown(&error)),
                 _ => format!("no JSON at column {}", error.column()),
             };
             invalid(format!("the line is no record ({what})"))
-        })
+        })?;
+        if !integers_fit(text) {
+            return Err(invalid(
+                "the line has an integer beyond 64 bits, which would be rounded; write it as a string",
+            ));
+        }
+        Ok(line)
     }
 
     /// What it asks for, and of which key.
@@ -288,6 +295,11 @@ mod tests {
             ("{\"key\":\"k\",\"sealed\":\"AAAA\"}", "`expiry`"),
             ("{\"key\":\"k\",\"bincode\":\"AAAA\",\"expiry\":{}}", "`shape`"),
             ("{\"key\":\"k\",\"value\":1,\"expiry\":{},\"ttl\":\"1h\"}", "other words"),
+            (
+                "{\"key\":\"k\",\"value\":[{\"hunter2\":1,\"hunter2\":2}]}",
+                "duplicate field in an object of the value",
+            ),
+            ("{\"key\":\"k\",\"value\":18446744073709551616}", "beyond 64 bits"),
             ("[\"hunter2\",1]", "is a list"),
             ("7", "wrong type"),
         ] {

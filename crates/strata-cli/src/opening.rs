@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use strata::crypto::Passphrase;
+use serde_json::json;
+use strata::crypto::{FileKeys, KeyProvider as _, Passphrase, StoreId};
 use strata::{Builder, ErrorKind, Keys, Random, Strata, SystemRandom};
 
 use crate::args::{Command, Global};
@@ -50,6 +51,11 @@ pub(crate) async fn open(global: &Global, command: &Command) -> Result<Strata, F
     })?;
     check_there(&location, purpose)?;
     let keys = keys(global, &location, purpose)?;
+    if let (Location::Sled(dir), Some(keys)) = (&location, &keys)
+        && is_vacant(dir)
+    {
+        rehearse(global, dir, keys).await?;
+    }
     let opened = match (keys, global.plaintext) {
         (None, _) => builder(global, &location, purpose).plaintext().open().await,
         (Some(keys), false) => builder(global, &location, purpose).keys(keys).open().await,
@@ -61,7 +67,10 @@ pub(crate) async fn open(global: &Global, command: &Command) -> Result<Strata, F
             opened => opened,
         },
     };
-    let db = opened?;
+    let db = opened.map_err(|error| match error.kind() {
+        ErrorKind::Gone => nothing_there(&location),
+        _ => error.into(),
+    })?;
     tell(&db, global);
     Ok(db)
 }
@@ -69,16 +78,42 @@ pub(crate) async fn open(global: &Global, command: &Command) -> Result<Strata, F
 /// A mistyped folder is not made into a store by looking at it.
 fn check_there(location: &Location, purpose: Purpose) -> Result<(), Failure> {
     match location {
-        Location::Sled(dir) if !purpose.creates && !dir.exists() => Err(Failure::NotFound(format!(
-            "there is no store at `{location}`; `set` and `import` create one"
-        ))),
+        Location::Sled(dir) if !purpose.creates && is_vacant(dir) => Err(nothing_there(location)),
         _ => Ok(()),
     }
 }
 
+/// Nothing is there, or an empty folder.
+fn is_vacant(dir: &Path) -> bool {
+    !dir.exists() || std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// No folder, an empty one, or a store that was left before it got its keys.
+fn nothing_there(location: &Location) -> Failure {
+    Failure::NotFound(format!("there is no store at `{location}`; `set` and `import` create one"))
+}
+
+/// Keys that can't be read, or may not lie where they do, are met before the store is made. Fresh ones are drawn later.
+async fn rehearse(global: &Global, dir: &Path, keys: &Keys) -> Result<(), Failure> {
+    let apart = |file: &FileKeys| file.check_apart(StoreId::new([0; 16]), dir);
+    if let Some(path) = &global.key_file {
+        let path = absolute(path)?;
+        apart(&FileKeys::named(&path))?;
+        if !path.exists() {
+            return Ok(());
+        }
+    } else if !is_set(KEY) {
+        // A passphrase was read already.
+        return if is_set(PASSPHRASE) { Ok(()) } else { Ok(apart(&FileKeys::of_user()?)?) };
+    }
+    let db = strata::builder().memory().keys(keys.clone()).without_sweeper().open().await?;
+    Ok(db.close().await?)
+}
+
 fn builder(global: &Global, location: &Location, purpose: Purpose) -> Builder {
     let builder = match location {
-        Location::Sled(dir) => strata::builder().sled_with(dir, |config| config.create(purpose.creates)),
+        Location::Sled(dir) if purpose.creates => strata::builder().sled(dir),
+        Location::Sled(dir) => strata::builder().sled_with(dir, |config| config.create(false)).existing(),
         Location::Memory => strata::builder().memory(),
     };
     let builder = match purpose.sweeps {
@@ -140,16 +175,36 @@ pub(crate) fn fresh() -> Result<Keys, Failure> {
     Ok(Keys::bytes(&key)?)
 }
 
-/// Tells, on standard error, what somebody has to know: where fresh keys are, what the clock met.
+/// Tells, on standard error, what somebody has to know: where fresh keys are, which are missing, what the clock met.
 fn tell(db: &Strata, global: &Global) {
     use std::io::Write as _;
     let report = db.report();
     let mut stderr = std::io::stderr();
     // Nobody to tell if standard error is closed.
-    if let Some(keys) = report.keys.filter(|keys| keys.created && !global.json) {
+    if let Some(keys) = report.keys.as_ref().filter(|keys| keys.created && !global.json) {
         let _ = writeln!(stderr, "note: {keys}");
     }
-    for clock in &report.clock {
-        let _ = writeln!(stderr, "warning: {clock}");
+    let clocks = report.clock.iter().map(ToString::to_string);
+    for warning in clocks.chain(missing_warning(db)) {
+        let _ = if global.json {
+            writeln!(stderr, "{}", json!({ "warning": { "message": warning } }))
+        } else {
+            writeln!(stderr, "warning: {warning}")
+        };
     }
+}
+
+fn missing_warning(db: &Strata) -> Option<String> {
+    let missing = missing_keys(db);
+    (!missing.is_empty()).then(|| {
+        format!(
+            "the keys given are not all of this store's: what is sealed under {} can't be opened; bring the keys that have it",
+            missing.join(", ")
+        )
+    })
+}
+
+/// The ids of the store's keys that were not given.
+pub(crate) fn missing_keys(db: &Strata) -> Vec<String> {
+    db.report().keys.map_or_else(Vec::new, |keys| keys.missing.iter().map(ToString::to_string).collect())
 }

@@ -49,6 +49,7 @@ pub struct Builder {
     random: Option<Arc<dyn Random>>,
     journal: Option<Arc<dyn Journal>>,
     bus: Option<Arc<dyn Bus>>,
+    existing: bool,
     #[cfg(feature = "ttl")]
     timer: Option<Arc<dyn strata_core::Timer>>,
     #[cfg(feature = "ttl")]
@@ -68,6 +69,7 @@ impl Builder {
             random: None,
             journal: None,
             bus: None,
+            existing: false,
             #[cfg(feature = "ttl")]
             timer: None,
             #[cfg(feature = "ttl")]
@@ -122,6 +124,14 @@ impl Builder {
     /// Seals nothing. A store that is encrypted refuses to be opened so.
     pub fn plaintext(mut self) -> Self {
         self.protect = Protect::Plaintext;
+        self
+    }
+
+    /// Opens only a store that somebody has begun. One without a header is refused ([`ErrorKind::Gone`] when it is empty,
+    /// else [`ErrorKind::Foreign`]) and left as it is, where it would otherwise be bound to the keys that are given, or marked as
+    /// plaintext. For programs that only look. Whether a folder may be made is said in the store's own configuration.
+    pub fn existing(mut self) -> Self {
+        self.existing = true;
         self
     }
 
@@ -190,6 +200,10 @@ impl Builder {
     }
 
     /// Removes dead records only when [`Strata::sweep`] is called.
+    ///
+    /// What is dead is never served, swept or not. But nothing then writes down the time between the open and
+    /// [`Strata::close`]: if the process is killed and the wall is set back before the next open, whatever died in between lives
+    /// again, without a limit of one sweep.
     #[cfg(feature = "ttl")]
     pub fn without_sweeper(mut self) -> Self {
         self.sweep = Sweep::Never;
@@ -206,6 +220,9 @@ impl Builder {
     /// less than required.
     pub async fn open(self) -> Result<Strata> {
         let engine = self.choice.open().await?;
+        if self.existing {
+            crate::protect::check_begun(&engine).await?;
+        }
         let time = Time::open(self.clock, &engine).await?;
         let random = self.random.unwrap_or_else(default_random);
         let protected = self.protect.open(&engine, &random, time.clock().now()).await?;
@@ -227,6 +244,7 @@ impl Builder {
         }
         let handle = builder.build()?;
         check_protection(&handle, self.least)?;
+        let stood = time.keep(&engine, None).await?;
         Ok(Strata {
             #[cfg(feature = "ttl")]
             sweeping: Sweeping::start(&handle, self.timer, self.sweep, time.is_system())?,
@@ -234,6 +252,7 @@ impl Builder {
             engine,
             protected,
             time,
+            stood,
         })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use strata_core::{Error, ErrorKind, Random, Result, Seal, Store, Timestamp};
+use strata_core::{
+    Error, ErrorKind, Key, KeyPrefix, Listing, Random, Result, Scan, Seal, Select, Store, Timestamp,
+};
 
 use crate::engine::Engine;
 
@@ -46,6 +48,39 @@ impl Protect {
     }
 }
 
+/// Refuses a store that has no header, and so is not bound to keys or to plaintext yet. Writes nothing.
+pub(crate) async fn check_begun(engine: &Engine) -> Result<()> {
+    let store = engine.store();
+    if store.get(&Key::system("header")?).await?.is_some() {
+        return Ok(());
+    }
+    let (kind, message) = if holds_records(&*store).await? {
+        (ErrorKind::Foreign, "there are records but no header; restore it from a backup")
+    } else {
+        (
+            ErrorKind::Gone,
+            "the store was not begun; open it once without `existing`, with the keys it is to have",
+        )
+    };
+    Err(Error::new(kind, "open", message).in_store(store))
+}
+
+/// Whether there is any record, dead ones included. A store that cannot be walked is taken for empty.
+async fn holds_records(store: &dyn Store) -> Result<bool> {
+    if store.capabilities().listing == Listing::None {
+        return Ok(false);
+    }
+    let mut scan = Scan::new(Select::Prefix(KeyPrefix::all()), 1);
+    loop {
+        let page = store.scan(scan.clone()).await?;
+        match page.next {
+            // An empty page may have others behind it.
+            Some(next) if page.entries.is_empty() => scan.after = Some(next),
+            _ => return Ok(!page.entries.is_empty()),
+        }
+    }
+}
+
 /// Records or finds in the header that the store is not encrypted. Without the feature `crypto` headers can't be read, so a
 /// store that has one is refused.
 async fn plaintext(engine: &Engine, random: &Arc<dyn Random>, now: Timestamp) -> Result<Protected> {
@@ -60,7 +95,7 @@ async fn plaintext(engine: &Engine, random: &Arc<dyn Random>, now: Timestamp) ->
 }
 
 async fn refuse_header(store: &dyn Store) -> Result<()> {
-    match store.get(&strata_core::Key::system("header")?).await? {
+    match store.get(&Key::system("header")?).await? {
         None => Ok(()),
         Some(_) => Err(Error::new(
             ErrorKind::Unsupported,

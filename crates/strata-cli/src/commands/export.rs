@@ -1,6 +1,6 @@
 //! `export`: records as lines of JSON.
 
-use strata::Strata;
+use strata::{Error, ErrorKind, KeyId, Strata};
 
 use crate::args::Export;
 use crate::failure::Failure;
@@ -19,6 +19,9 @@ pub(crate) async fn export(
     if plaintext && export.key_id.is_some() {
         return Err(Failure::Usage("`--plaintext` and `--key-id` exclude each other".to_owned()));
     }
+    if let Some(id) = export.key_id {
+        check_key(db, id)?;
+    }
     let mut select = db.select().glob(&export.glob);
     for tag in &export.tags {
         select = select.tag(tag);
@@ -29,7 +32,9 @@ pub(crate) async fn export(
     while let Some(record) = records.next().await {
         match record.and_then(Line::of) {
             Ok(line) => {
-                out.line(serde_json::to_string(&line).map_err(|error| Failure::Bad(error.to_string()))?)?;
+                let line = serde_json::to_string(&line).map_err(|error| Failure::Bad(error.to_string()))?;
+                // A reader may have seen enough, but not of an export that has left records out.
+                out.line(line).map_err(|failure| if broken > 0 { failure.amid() } else { failure })?;
             }
             Err(error) => {
                 broken += 1;
@@ -42,4 +47,16 @@ pub(crate) async fn export(
         0 => Ok(()),
         broken => Err(Failure::Bad(format!("{broken} records were left out; `check` names what is damaged"))),
     }
+}
+
+/// Refuses an id that no key has, once, instead of every record.
+fn check_key(db: &Strata, id: KeyId) -> Result<(), Failure> {
+    let keys = db
+        .keyset()
+        .ok_or_else(|| Failure::Usage("the store is not encrypted, so it has no keys".to_owned()))?;
+    if keys.list().iter().any(|key| key.id == id) {
+        return Ok(());
+    }
+    let message = format!("key {id} is not in the keyset; `keyset list` prints the keys there are");
+    Err(Error::new(ErrorKind::MissingKey, "export", message).into())
 }

@@ -24,10 +24,34 @@ const MAX_LINE: u64 = 2 << 20;
 /// A line of the input: its number, counted from one, and its text or why it has none.
 type Read1 = (u64, Result<Vec<u8>, Error>);
 
+/// What is imported. Opened before the store, so that a mistyped name makes none.
+pub(crate) struct Input(Box<dyn Read + Send>);
+
+impl Input {
+    /// That file; standard input if none is named.
+    pub(crate) fn open(file: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = file else { return Ok(Self(Box::new(io::stdin()))) };
+        let failed = |error| Failure::File(path.to_owned(), error);
+        let file = File::open(path).map_err(failed)?;
+        // Opening a folder works; reading it does not.
+        if file.metadata().map_err(failed)?.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Self(Box::new(file)))
+    }
+}
+
+impl Default for Input {
+    /// Nothing.
+    fn default() -> Self {
+        Self(Box::new(io::empty()))
+    }
+}
+
 /// Imports every line that can be. The others are told on standard error, and the exit code is 1 (4 when all of them only
 /// existed already).
-pub(crate) async fn import(db: &Strata, import: &Import, out: &mut Out) -> Result<(), Failure> {
-    let lines = read(import.file.as_deref())?;
+pub(crate) async fn import(db: &Strata, import: &Import, input: Input, out: &mut Out) -> Result<(), Failure> {
+    let lines = read(input);
     let guard = if import.if_absent { Guard::Absent } else { Guard::Any };
     let mut importer = Importer {
         handle: db.handle().clone(),
@@ -43,11 +67,7 @@ pub(crate) async fn import(db: &Strata, import: &Import, out: &mut Out) -> Resul
 }
 
 /// Reads lines on a thread of their own, so that waiting for input never keeps a finished commit from being told.
-fn read(file: Option<&Path>) -> Result<mpsc::Receiver<Read1>, Failure> {
-    let input: Box<dyn Read + Send> = match file {
-        None => Box::new(io::stdin()),
-        Some(path) => Box::new(File::open(path).map_err(|error| Failure::Io("can't open the file", error))?),
-    };
+fn read(Input(input): Input) -> mpsc::Receiver<Read1> {
     let (sender, receiver) = mpsc::channel(PIPELINE);
     std::thread::spawn(move || {
         let mut input = BufReader::new(input);
@@ -64,7 +84,7 @@ fn read(file: Option<&Path>) -> Result<mpsc::Receiver<Read1>, Failure> {
             }
         }
     });
-    Ok(receiver)
+    receiver
 }
 
 /// The next line without its end. One that is too long is read to its end and refused.
@@ -250,16 +270,10 @@ fn tell(number: u64, error: &Error, out: &Out) {
 impl Tally {
     /// Prints the counts (not among acknowledgements) and says how the import ended.
     fn tell(&self, ack: bool, out: &mut Out) -> Result<(), Failure> {
-        let Self { lines, imported, expired, existing, broken } = self;
-        if !ack {
-            let object = json!({
-                "lines": lines, "imported": imported, "expired": expired, "existing": existing, "broken": broken,
-            });
-            let dead = if *expired > 0 { format!(", {expired} had expired") } else { String::new() };
-            out.either(&object, format!("imported {imported} of {lines}{dead}"))?;
-        }
+        let printed = self.print(ack, out);
+        let Self { lines, existing, broken, .. } = self;
         match (broken, existing) {
-            (0, 0) => Ok(()),
+            (0, 0) => printed,
             (0, existing) => {
                 Err(Failure::Conflict(format!("{existing} of {lines} lines not imported: they exist")))
             }
@@ -267,6 +281,18 @@ impl Tally {
                 Err(Failure::Bad(format!("{} of {lines} lines not imported", broken + existing)))
             }
         }
+    }
+
+    fn print(&self, ack: bool, out: &mut Out) -> Result<(), Failure> {
+        let Self { lines, imported, expired, existing, broken } = self;
+        if ack {
+            return Ok(());
+        }
+        let object = json!({
+            "lines": lines, "imported": imported, "expired": expired, "existing": existing, "broken": broken,
+        });
+        let dead = if *expired > 0 { format!(", {expired} had expired") } else { String::new() };
+        out.either(&object, format!("imported {imported} of {lines}{dead}"))
     }
 }
 

@@ -56,7 +56,7 @@ fn list(keys: &StoreKeys, out: &mut Out) -> Result<(), Failure> {
 }
 
 async fn rekey(db: &Strata, keys: &StoreKeys, out: &mut Out) -> Result<(), Failure> {
-    let total = db.stats().await?.map(|stats| stats.records);
+    let total = db.stats().await?.and_then(|stats| stats.records);
     let progress = Progress::counting("records looked at", total);
     let done = keys.rekey(db.handle(), |done| progress.at(done.seen)).await?;
     drop(progress);
@@ -66,9 +66,13 @@ async fn rekey(db: &Strata, keys: &StoreKeys, out: &mut Out) -> Result<(), Failu
         "moved": done.moved,
         "unreadable": done.unreadable,
     });
-    out.either(&object, format!("moved {} of {} records to key {}", done.moved, done.seen, done.primary))?;
+    let text = format!(
+        "moved {} of {} records (the store's own included) to key {}",
+        done.moved, done.seen, done.primary
+    );
+    let printed = out.either(&object, text);
     match done.unreadable {
-        0 => Ok(()),
+        0 => printed,
         count => Err(Failure::Bad(format!(
             "{count} records could not be opened and were left; `check` names them"
         ))),
@@ -85,5 +89,8 @@ async fn retire(db: &Strata, keys: &StoreKeys, id: KeyId, out: &mut Out) -> Resu
         _ => error.into(),
     })?;
     let object = json!({ "retired": id.to_string(), "seen": seen });
-    out.either(&object, format!("retired {id}; none of {seen} records is sealed under it"))
+    out.either(
+        &object,
+        format!("retired {id}; none of {seen} living records (the store's own included) is sealed under it"),
+    )
 }

@@ -15,6 +15,7 @@ mod watch;
 
 use strata::Strata;
 
+use self::import::Input;
 use crate::args::{Cli, Command, Global};
 use crate::failure::Failure;
 use crate::opening;
@@ -28,16 +29,30 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     if let Command::Tour = command {
         return tour::run(&mut out).await;
     }
+    // Before the store: what cannot be read makes none.
+    let input = match &command {
+        Command::Import(import) => Input::open(import.file.as_deref())?,
+        _ => Input::default(),
+    };
     let db = opening::open(&global, &command).await?;
-    let done = dispatch(&db, &global, command, &mut out).await;
+    let done = dispatch(&db, &global, command, input, &mut out).await;
     let flushed = out.flush();
-    let closed = db.close().await;
-    done?;
-    flushed?;
-    Ok(closed?)
+    let closed = db.close().await.map_err(Failure::from);
+    // A reader that has left is the last to be told of: any other failure is no good end.
+    let (gone, failed): (Vec<Failure>, Vec<Failure>) = [done, closed, flushed]
+        .into_iter()
+        .filter_map(Result::err)
+        .partition(|failure| matches!(failure, Failure::BrokenPipe));
+    failed.into_iter().chain(gone).next().map_or(Ok(()), Err)
 }
 
-async fn dispatch(db: &Strata, global: &Global, command: Command, out: &mut Out) -> Result<(), Failure> {
+async fn dispatch(
+    db: &Strata,
+    global: &Global,
+    command: Command,
+    input: Input,
+    out: &mut Out,
+) -> Result<(), Failure> {
     match command {
         // It has no store of its own to open.
         Command::Tour => Ok(()),
@@ -55,7 +70,7 @@ async fn dispatch(db: &Strata, global: &Global, command: Command, out: &mut Out)
         Command::Sweep { reset_watermark: true } => sweep::reset(db, out).await,
         Command::Check => check::check(db, out).await,
         Command::Export(export) => export::export(db, &export, global.plaintext, out).await,
-        Command::Import(import) => import::import(db, &import, out).await,
+        Command::Import(import) => import::import(db, &import, input, out).await,
         Command::Keyset(keyset) => keyset::keyset(db, &keyset, out).await,
     }
 }

@@ -9,6 +9,7 @@ use super::list::codec;
 use super::missing;
 use crate::args::{Life, Set};
 use crate::failure::Failure;
+use crate::json::{self, Refusal};
 use crate::output::Out;
 
 /// The longest value read from standard input, in bytes; the handle's own limit is lower and says so.
@@ -32,7 +33,7 @@ pub(crate) async fn get(db: &Strata, key: &str, out: &mut Out) -> Result<(), Fai
 
 /// Stores a value and says its version.
 pub(crate) async fn set(db: &Strata, set: &Set, out: &mut Out) -> Result<(), Failure> {
-    let value = parse(input(&set.value)?);
+    let value = parse(input(&set.value)?)?;
     let mut save = db.set_as(Codec::Json, &set.key, &value);
     if let Some(life) = lifetime(&set.life) {
         save = save.lifetime(life);
@@ -60,7 +61,8 @@ pub(crate) async fn rm(db: &Strata, keys: &[String], out: &mut Out) -> Result<()
             gone.push(format!("`{key}`"));
         }
         let text = if removed { format!("removed {key}") } else { format!("not there {key}") };
-        out.either(&json!({ "key": key, "removed": removed }), text)?;
+        // A reader that leaves now leaves keys that are not removed.
+        out.either(&json!({ "key": key, "removed": removed }), text).map_err(Failure::amid)?;
     }
     match gone.as_slice() {
         [] => Ok(()),
@@ -96,9 +98,13 @@ fn input(value: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Valid JSON is that; other text is a string.
-fn parse(text: String) -> Value {
-    serde_json::from_str(&text).unwrap_or(Value::String(text))
+/// Valid JSON is that; other text is a string. JSON that would be changed is refused.
+fn parse(text: String) -> Result<Value, Failure> {
+    match json::parse(&text) {
+        Ok(value) => Ok(value),
+        Err(Refusal::NotJson) => Ok(Value::String(text)),
+        Err(Refusal::Changed(why)) => Err(Failure::Usage(format!("the value can't be kept as it is: {why}"))),
+    }
 }
 
 #[cfg(test)]
@@ -115,7 +121,7 @@ mod tests {
             ("{a", json!("{a")),
             ("", json!("")),
         ] {
-            assert_eq!(parse(text.to_owned()), value, "{text}");
+            assert_eq!(parse(text.to_owned()).expect(text), value, "{text}");
         }
     }
 

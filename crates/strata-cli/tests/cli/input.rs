@@ -78,14 +78,22 @@ fn words_that_do_not_fit_are_usage_errors() {
 fn arguments_that_are_no_text_are_usage_errors() {
     let shell = Shell::with_value();
     let bytes = OsStr::from_bytes(b"caf\xe9");
-    for words in
-        [vec![OsStr::new("get"), bytes], vec![OsStr::new("set"), OsStr::new("k"), bytes], vec![bytes]]
+    // The command begins with `--key-file` and its path.
+    for (words, place) in
+        [(vec![OsStr::new("get"), bytes], 4), (vec![OsStr::new("set"), OsStr::new("k"), bytes], 5)]
     {
         let output = shell.command().args(words).output().expect("run");
         assert_eq!(output.status.code(), Some(2));
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.starts_with("error: ") && !said.contains("panicked"), "{said}");
+        assert!(
+            said.starts_with(&format!("error: argument {place} (`caf\u{fffd}`) is not text (UTF-8)")),
+            "{said}"
+        );
+        assert!(said.contains("base64"), "{said}");
     }
+    let output = shell.command().arg(bytes).output().expect("run");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("unrecognized subcommand"));
     let mut store = std::ffi::OsString::from("sled:");
     store.push(bytes);
     assert_eq!(
@@ -154,4 +162,46 @@ fn a_reader_that_leaves_is_no_failure() {
         let ended = Run::from(child.wait_with_output().expect("wait"));
         assert_eq!((ended.code, ended.err.as_str()), (0, ""), "{words:?}");
     }
+}
+
+#[test]
+fn a_reader_that_leaves_in_mid_removal_is_told_that_it_is_not_done() {
+    let shell = Shell::new();
+    let name = |number: u32| format!("key-{number:090}");
+    assert_eq!(shell.import(&lines(400, |number| json!({ "key": name(number), "value": 1 })), &[]).code, 0);
+    let mut child = shell.command();
+    child.arg("rm").args((0..400).map(name)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().expect("run");
+    drop(child.stdout.take());
+    let ended = Run::from(child.wait_with_output().expect("wait"));
+    assert_eq!((ended.code, ended.err.as_str()), (1, ""));
+    assert!(shell.done(&["ls"]).lines().count() > 0, "it was not done");
+}
+
+#[test]
+fn values_that_would_be_changed_are_refused() {
+    let shell = Shell::with_value();
+    shell.run(&["set", "b", "18446744073709551616"]).fails(2, "beyond 64 bits");
+    shell.run(&["set", "b", "{\"a\":1,\"a\":2}"]).fails(2, "a name twice");
+    shell.run(&["set", "b", "1e400"]).fails(2, "too large");
+    let run = shell.import("{\"key\":\"b\",\"value\":{\"a\":1,\"a\":2}}", &[]);
+    assert!(run.code == 1 && run.err.contains("duplicate field"), "{run:?}");
+    let run = shell.import("{\"key\":\"b\",\"value\":-9223372036854775809}", &[]);
+    assert!(run.code == 1 && run.err.contains("beyond 64 bits"), "{run:?}");
+    assert_eq!(shell.done(&["ls"]), "a\n");
+    for exact in ["18446744073709551615", "-9223372036854775808", "\"18446744073709551616\""] {
+        shell.done(&["set", "b", exact]);
+        assert_eq!(shell.json(&["get", "b"])[0].to_string(), exact);
+    }
+}
+
+#[test]
+fn records_that_are_the_stores_own_are_counted_as_such() {
+    let shell = Shell::with_value();
+    assert!(shell.done(&["check"]).contains("records (dead ones and the store's own included)"));
+    let old = shell.json(&["keyset", "list"])[0]["id"].as_str().expect("an id").to_owned();
+    let new = shell.json(&["keyset", "add"])[0]["added"].as_str().expect("an id").to_owned();
+    shell.done(&["keyset", "promote", &new]);
+    assert!(shell.done(&["keyset", "rekey"]).contains("records (the store's own included)"));
+    assert!(shell.done(&["keyset", "retire", &old]).contains("living records (the store's own included)"));
 }

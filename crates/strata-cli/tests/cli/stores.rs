@@ -1,11 +1,12 @@
 //! Stores that refuse: foreign, locked, under other keys; keys and where they come from; the tour.
 
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::{Run, Shell};
+use crate::{Run, Shell, lines};
 
 #[test]
 fn s36_what_is_no_store_is_left_as_it_is() {
@@ -134,12 +135,87 @@ fn a_key_that_is_missing_from_the_file_is_named() {
     std::fs::copy(shell.at("old-key"), shell.at("key")).expect("copy");
     assert_eq!(shell.done(&["get", "a"]), "1\n", "what is under {old} opens");
     let run = shell.run(&["get", "b"]);
-    run.fails(1, &new);
+    assert!(run.code == 1 && run.err.starts_with("warning: the keys given are not all"), "{run:?}");
+    assert!(run.err.lines().all(|line| line.contains(&new)) && run.err.contains("\nerror: "), "{run:?}");
     let check = shell.run(&["check"]);
     assert_eq!(check.code, 1);
     assert!(check.out.contains("problem: ") && check.out.contains(&new), "{check:?}");
+    let verdict = check.err.lines().last().expect("a verdict");
+    assert!(
+        verdict.contains(&format!("bring the one that has {new}")),
+        "nobody is told to remove it: {check:?}"
+    );
+    let warned = Run::of(shell.command().args(["--json", "ls"]));
+    let warning: Value = serde_json::from_str(&warned.err).expect("json");
+    assert!(warning["warning"]["message"].as_str().is_some_and(|text| text.contains(&new)), "{warned:?}");
     let export = shell.run(&["export"]);
     assert!(export.code == 1 && export.out.lines().count() == 1, "{export:?}");
+}
+
+#[test]
+fn a_check_whose_reader_leaves_still_says_that_something_is_wrong() {
+    let shell = Shell::with_value();
+    std::fs::copy(shell.at("key"), shell.at("old-key")).expect("copy");
+    let new = shell.json(&["keyset", "add"])[0]["added"].as_str().expect("an id").to_owned();
+    shell.done(&["keyset", "promote", &new]);
+    // More than is written at once.
+    let lines = lines(200, |number| json!({ "key": format!("key-{number:090}"), "value": 1 }));
+    assert_eq!(shell.import(&lines, &[]).code, 0);
+    std::fs::copy(shell.at("old-key"), shell.at("key")).expect("copy");
+    let mut child =
+        shell.command().arg("check").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("run");
+    drop(child.stdout.take());
+    let ended = Run::from(child.wait_with_output().expect("wait"));
+    assert!(ended.code == 1 && ended.err.contains("200 problems"), "{ended:?}");
+}
+
+#[test]
+fn keys_that_cannot_be_used_make_no_store() {
+    let shell = Shell::new();
+    let refused = |command: &mut Command, says: &str| {
+        let run = Run::of(command.args(["set", "a", "1"]));
+        assert!(run.code != 0 && run.err.contains(says), "{run:?}");
+        assert!(!shell.at("data").exists(), "nothing is left of it");
+    };
+    let bare = || {
+        let mut command = shell.bare();
+        command.env("STRATA_STORE", shell.store());
+        command
+    };
+    refused(bare().env("STRATA_KEY", "abc"), "32 bytes");
+    std::fs::write(shell.at("bad"), "no key").expect("write");
+    std::fs::set_permissions(shell.at("bad"), std::fs::Permissions::from_mode(0o600)).expect("chmod");
+    refused(bare().arg("--key-file").arg(shell.at("bad")), "32 bytes");
+    refused(bare().arg("--key-file").arg(shell.at("data/key")), "lies in the data folder");
+    refused(bare().env("STRATA_PASSPHRASE", "x"), "passphrase");
+    refused(bare().env("XDG_DATA_HOME", shell.at("data")), "lies in the data folder");
+}
+
+#[test]
+fn looking_begins_no_store() {
+    let shell = Shell::new();
+    // What is left when a store was made and its keys then were not.
+    strata::SledConfig::new(shell.at("data")).open().expect("a store without header");
+    for words in [&["ls"][..], &["stats"], &["get", "k"], &["rm", "k"], &["check"], &["sweep"]] {
+        shell.run(words).fails(3, "there is no store");
+        let user = Run::of(shell.bare().env("STRATA_STORE", shell.store()).args(words));
+        user.fails(3, "`set` and `import` create one");
+        Run::of(shell.bare().env("STRATA_STORE", shell.store()).arg("--plaintext").args(words))
+            .fails(3, "there is no store");
+    }
+    assert!(!shell.at("key").exists() && !shell.at(".local").exists(), "no key was drawn");
+    shell.done(&["set", "k", "1"]);
+    assert_eq!(shell.done(&["get", "k"]), "1\n", "the first to write decided about the keys");
+}
+
+#[test]
+fn a_missing_folder_and_an_empty_one_are_told_alike() {
+    let shell = Shell::new();
+    let missing = shell.run(&["ls"]);
+    std::fs::create_dir(shell.at("data")).expect("folder");
+    let empty = shell.run(&["ls"]);
+    missing.fails(3, "there is no store");
+    assert_eq!((empty.code, empty.err), (missing.code, missing.err));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{Run, Shell, lines};
 
 #[test]
-fn exports_come_back_sealed_and_readable() {
+fn s31_exports_are_sealed_unless_asked_and_come_back_either_way() {
     let shell = Shell::new();
     shell.done(&["set", "a", "{\"n\":0.1}", "--ttl", "1h", "--tag", "t"]);
     shell.done(&["set", "b", "secret words"]);
@@ -73,7 +73,24 @@ fn broken_lines_are_named_and_the_others_imported() {
     let told: Vec<Value> = raw.err.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     assert_eq!((&told[0]["error"]["line"], &told[1]["error"]["kind"]), (&json!(1), &json!("Bad")));
     assert_eq!(shell.done(&["get", "y"]), "1\n");
-    shell.run(&["import", "/no/such/file"]).fails(1, "can't open the file");
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_named_and_makes_no_store() {
+    let shell = Shell::new();
+    shell.run(&["import", "/no/such/file"]).fails(1, "`/no/such/file`: No such file");
+    let folder = shell.at("").display().to_string();
+    shell.run(&["import", &folder]).fails(1, &format!("`{folder}`: is a directory"));
+    assert!(!shell.at("data").exists() && !shell.at("key").exists(), "nothing was made for it");
+}
+
+#[test]
+fn an_export_under_an_unknown_key_is_refused_once() {
+    let shell = Shell::with_value();
+    shell.done(&["set", "b", "1"]);
+    let run = shell.run(&["export", "--key-id", "deadbeef"]);
+    run.fails(1, "deadbeef is not in the keyset");
+    assert_eq!((run.err.lines().count(), run.out.as_str()), (1, ""));
 }
 
 #[test]
