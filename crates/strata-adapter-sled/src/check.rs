@@ -88,10 +88,12 @@ impl Check {
 pub(crate) fn check(core: &Core) -> Result<Check> {
     let mut report = Check::default();
     let mut last = IVec::default();
+    let mark = core.records.mark();
     match walk(core, &mut report, &mut last) {
         // The walk ends where a page cannot be read; what it found until there is worth telling.
         Err(_) if core.engine.poison().is_damage() => report.problem(ProblemKind::Unreadable, &last),
-        walked => walked?,
+        Err(error) => return Err(error),
+        Ok(()) => core.records.found(mark, report.records),
     }
     Ok(report)
 }

@@ -15,7 +15,7 @@ use crate::store::SledStore;
 /// use strata_adapter_sled::SledConfig;
 ///
 /// let store = SledConfig::new(folder.path().join("data")).cache_bytes(64 << 20).open()?;
-/// assert_eq!(store.stats()?.records, 0);
+/// assert_eq!(store.stats()?.records, Some(0));
 /// # Ok(())
 /// # }
 /// ```

@@ -1,6 +1,5 @@
 //! What a store and its barrier thread share: [`Core`], reading records, and the atomic step of a commit.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use smallvec::SmallVec;
@@ -11,9 +10,10 @@ use strata_core::{
 
 use crate::barrier::Barrier;
 use crate::change::Change;
+use crate::count::Count;
 use crate::engine::Engine;
 use crate::error::damaged;
-use crate::format::{chunk_name, frame, meta_name, note_name, record_name};
+use crate::format::{chunk_name, note_name, record_name};
 use crate::group::Group;
 use crate::home::{Home, StoreId};
 use crate::intent::{Slots, perform};
@@ -32,7 +32,7 @@ pub(crate) struct Core {
     pub(crate) stripes: Stripes,
     pub(crate) slots: Slots,
     pub(crate) versions: Versions,
-    pub(crate) records: AtomicI64,
+    pub(crate) records: Count,
     pub(crate) id: StoreId,
     pub(crate) flush_every: Duration,
     pub(crate) max_payload: usize,
@@ -108,9 +108,12 @@ impl Core {
             changes.extend(Change::plan(op.key, stored, effect, batch.now));
             outcomes.push(outcome);
         }
-        perform(&self.engine, &self.slots, &changes, version.get())?;
-        let grown = changes.iter().map(|change| change.grows).sum();
-        self.records.fetch_add(grown, Ordering::Relaxed);
+        let make = || perform(&self.engine, &self.slots, &changes, version.get());
+        if changes.iter().any(|change| change.grows != 0) {
+            self.records.change(changes.iter().map(|change| change.grows).sum(), make)?;
+        } else {
+            make()?;
+        }
         Ok(Committed { outcomes })
     }
 
@@ -129,9 +132,7 @@ impl Core {
     pub(crate) fn put_in_order(&self) {
         let tidy = || -> Result<()> {
             (0..self.slots.made()).try_for_each(|slot| self.engine.remove(&note_name(slot)))?;
-            let name = meta_name("records");
-            let records = self.records.load(Ordering::Relaxed).max(0);
-            self.engine.insert(&name, frame(&name, &records.to_le_bytes()))
+            self.records.store(&self.engine)
         };
         // A failure poisons the handle, which is about to end; the next open settles what is left.
         if !self.engine.poison().is_set() {

@@ -16,6 +16,7 @@ mod change;
 mod check;
 mod config;
 mod core;
+mod count;
 #[cfg(test)]
 mod cuts;
 mod engine;

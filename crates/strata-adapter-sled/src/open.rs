@@ -5,7 +5,6 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::atomic::AtomicI64;
 use std::thread;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use strata_core::{Error, ErrorKind, Payload, Result};
 use crate::barrier::Barrier;
 use crate::config::SledConfig;
 use crate::core::Core;
+use crate::count::Count;
 use crate::engine::Engine;
 use crate::error::{damaged, from_sled, newer};
 use crate::format::{FORMAT, frame, meta_name, unframe};
@@ -38,8 +38,8 @@ pub(crate) fn open(config: &SledConfig) -> Result<(Core, Option<Repair>)> {
     settle_all(&engine)?;
     let versions = Versions::load(&engine, repaired.as_ref().map(|repaired| repaired.next_version))?;
     let records = match &repaired {
-        Some(repaired) => i64::try_from(repaired.records).unwrap_or(i64::MAX),
-        None => read_count(&engine)?,
+        Some(repaired) => Count::after_repair(&engine, repaired.records)?,
+        None => Count::load(&engine)?,
     };
     let (barrier, limit) = Barrier::open(home.path(), &engine, || versions.extend(&engine))?;
     versions.grant(limit);
@@ -53,7 +53,7 @@ pub(crate) fn open(config: &SledConfig) -> Result<(Core, Option<Repair>)> {
         stripes: Stripes::new(),
         slots: Slots::default(),
         versions,
-        records: AtomicI64::new(records),
+        records,
         id,
         flush_every: config.flush_every,
         max_payload: config.max_payload,
@@ -146,12 +146,4 @@ fn draw_id() -> StoreId {
     id[..8].copy_from_slice(&half().to_be_bytes());
     id[8..].copy_from_slice(&RandomState::new().hash_one(half()).to_be_bytes());
     id
-}
-
-/// The number of records at the last close.
-fn read_count(engine: &Engine) -> Result<i64> {
-    let name = meta_name("records");
-    let Some(framed) = engine.get(&name)? else { return Ok(0) };
-    let bytes = unframe(&name, &framed, "the number of records")?;
-    Ok(i64::from_le_bytes(bytes.try_into().map_err(|_| damaged("the number of records"))?))
 }

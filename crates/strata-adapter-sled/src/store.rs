@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
@@ -43,9 +42,9 @@ pub struct SledStore {
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats {
-    /// The number of records, dead ones included. Exact after an orderly close; a crash can leave it off by the commits
-    /// since the last one. [`SledStore::check`] counts.
-    pub records: u64,
+    /// The number of records, dead ones included. `None` when it is not known: after a crash, until a
+    /// [`SledStore::check`] during which no record comes or goes has counted them.
+    pub records: Option<u64>,
     /// Bytes of all files.
     pub bytes_on_disk: u64,
     /// The number of the format on disk.
@@ -71,9 +70,8 @@ impl SledStore {
 
     /// The number of records, the size on disk, format and id. Reads no records.
     pub fn stats(&self) -> Result<Stats> {
-        let records = self.core.records.load(Ordering::Relaxed);
         Ok(Stats {
-            records: u64::try_from(records).unwrap_or(0),
+            records: self.core.records.get(),
             bytes_on_disk: self.core.engine.size_on_disk().map_err(|error| error.in_store(self))?,
             format: u32::from(FORMAT),
             id: show_id(self.core.id),
@@ -83,7 +81,7 @@ impl SledStore {
     /// Walks everything and says whether the indexes equal the records and every checksum fits. Blocks for as long as
     /// that takes, a second or so for 100,000 records; commits go on meanwhile.
     ///
-    /// Damage is in the report. Errors are failures of reading itself.
+    /// Damage is in the report. It also counts the records for [`SledStore::stats`]. Errors are failures of reading itself.
     pub fn check(&self) -> Result<Check> {
         check(&self.core).map_err(|error| error.in_store(self))
     }

@@ -58,8 +58,9 @@ impl fmt::Display for Report {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Records, dead ones and the store's own included. After a crash it may be off until the next orderly close.
-    pub records: u64,
+    /// Records, dead ones and the store's own included. `None` when the number is not known: on disk after a crash, until
+    /// [`Strata::check`](crate::Strata::check) has counted.
+    pub records: Option<u64>,
     /// The bytes they take where they are kept: all files on disk. `None` where the store does not count.
     pub bytes: Option<u64>,
 }
@@ -74,6 +75,6 @@ impl From<&strata_adapter_sled::Stats> for Stats {
 #[cfg(feature = "memory")]
 impl From<&strata_adapter_memory::Stats> for Stats {
     fn from(stats: &strata_adapter_memory::Stats) -> Self {
-        Self { records: stats.records as u64, bytes: stats.bytes }
+        Self { records: Some(stats.records as u64), bytes: stats.bytes }
     }
 }

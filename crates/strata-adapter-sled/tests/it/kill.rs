@@ -68,6 +68,9 @@ fn s33_what_was_acknowledged_is_there_after_a_kill() {
     for count in [1, 40, 300] {
         last = run(folder.path(), last + 1, count);
         let store = open(folder.path());
+        assert_eq!(store.stats().expect("stats").records, None, "the kill left no number, and no wrong one");
+        let records = store.check().expect("readable").records;
+        assert_eq!(store.stats().expect("stats").records, Some(records), "a check counts");
         assert_clean(&store);
         let number = |side: &str, group: u64| -> u64 {
             let record = get(&store, &format!("{side}:{group}"));

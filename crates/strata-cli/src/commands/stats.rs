@@ -21,7 +21,7 @@ pub(crate) async fn stats(db: &Strata, out: &mut Out) -> Result<(), Failure> {
     if out.json {
         return out.object(&json!({
             "store": report.store,
-            "records": stats.map(|stats| stats.records),
+            "records": stats.and_then(|stats| stats.records),
             "bytes": stats.and_then(|stats| stats.bytes),
             "indexes": indexes,
             "protection": format!("{:?}", report.protection),
@@ -38,7 +38,9 @@ pub(crate) async fn stats(db: &Strata, out: &mut Out) -> Result<(), Failure> {
         ("store", report.store),
         (
             "records",
-            stats.map_or_else(unknown, |stats| format!("{} (dead and own ones included)", stats.records)),
+            stats
+                .and_then(|stats| stats.records)
+                .map_or_else(unknown, |records| format!("{records} (dead and own ones included)")),
         ),
         ("size", stats.and_then(|stats| stats.bytes).map_or_else(unknown, words::print_bytes)),
         ("indexes", if indexes.is_empty() { "none".to_owned() } else { indexes.join(", ") }),
