@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use strata_core::{Batch, Codec, Durability, Error, ErrorKind, Handle, Ops, Result};
+use strata_core::{Batch, Codec, Durability, Error, ErrorKind, Handle, Ops, Result, Timestamp};
 
 use crate::check::Check;
 use crate::engine::Engine;
@@ -13,8 +13,20 @@ use crate::time::Time;
 
 /// An open store. Everything a [`Handle`] does it does; beside that it owns the sweeper and knows its keys.
 ///
-/// Dropping it stops the background work; [`Strata::close`] also waits for it and for the disk. Handles and collections
-/// cloned from it stay usable and keep the store open.
+/// Dropping it stops the background work; [`Strata::close`] also writes down the time, and waits for the work and for the disk.
+/// Handles and collections cloned from it stay usable and keep the store open.
+///
+/// # Time over restarts
+/// With the system's clocks, the latest instant is written down in the store at opening, at each sweep and by
+/// [`Strata::close`], and the next open starts no earlier: a wall that was set back meanwhile revives nothing that had died by
+/// then. What died after that and before a kill lives again under such a wall: with the sweeper, what died within its last
+/// interval; with [`Builder::without_sweeper`](crate::Builder::without_sweeper), all that died since the open or the last
+/// [`Strata::sweep`].
+///
+/// # Giving up on a future
+/// Each commit is made wholly or not at all, also when its future is dropped. But a commit that the store had begun may be made
+/// without being announced, whether its caller gave up (a `set` under a timeout) or the sweeper was stopped: subscribers
+/// then hear [`Event::Lagged`](crate::Event::Lagged) in place of the changes, and read anew what matters to them.
 #[must_use = "background work stops when this is dropped"]
 pub struct Strata {
     #[cfg(feature = "ttl")]
@@ -23,6 +35,8 @@ pub struct Strata {
     pub(crate) engine: Engine,
     pub(crate) protected: Protected,
     pub(crate) time: Time,
+    /// Where the watermark was left by the open.
+    pub(crate) stood: Option<Timestamp>,
 }
 
 impl Strata {
@@ -65,7 +79,8 @@ impl Strata {
         self.protected.keys.as_ref()
     }
 
-    /// Basic sessions in the namespace `session`; [`Sessions::builder`](strata_session::Sessions::builder) makes others.
+    /// Basic sessions in the namespace `session`, each of which ends after 30 minutes without activity, and 12 hours after it was
+    /// created at the latest, however active it is. [`Sessions::builder`](strata_session::Sessions::builder) makes others.
     #[cfg(feature = "session")]
     pub fn sessions(&self) -> Result<strata_session::Sessions> {
         strata_session::Sessions::new(&self.handle)
@@ -103,19 +118,23 @@ impl Strata {
         flush(&self.handle, durability).await
     }
 
-    /// Stops the background work, waits for it, and flushes. When nothing cloned from the handle is left, the store is
-    /// closed and another process may open it.
+    /// Stops the background work, waits for it, writes down the time, and flushes. When nothing cloned from the handle is
+    /// left, the store is closed and another process may open it.
+    ///
+    /// # Errors
+    /// What the store reports, the first of it. It is closed all the same.
     pub async fn close(self) -> Result<()> {
         let Self { handle, .. } = self;
         #[cfg(feature = "ttl")]
         self.sweeping.stop().await;
+        let kept = self.time.keep(&self.engine, self.stood).await;
         let durability = handle.capabilities().durability;
         let flushed = flush(&handle, durability).await;
         drop((handle, self.protected, self.time));
         // Closing a store on disk waits for it.
         let engine = self.engine;
         crate::engine::blocking(move || drop(engine)).await?;
-        flushed
+        kept.and(flushed)
     }
 }
 

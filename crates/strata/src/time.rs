@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use strata_core::{Clock, Error, ErrorKind, Result};
+use strata_core::{Clock, Error, ErrorKind, Result, Timestamp};
 
 use crate::engine::Engine;
 
@@ -49,6 +49,28 @@ impl Time {
             Self::Given(clock) => Arc::clone(clock),
             #[cfg(all(feature = "ttl", not(target_arch = "wasm32")))]
             Self::System(clock) => Arc::clone(clock) as _,
+        }
+    }
+
+    /// Raises the store's watermark to now, unless it stands lower than `stood`, where this program left it: then an operator
+    /// has reset it, which time that was wrong must not undo. Says where it stands. A given clock leaves it alone.
+    #[allow(clippy::unused_async)] // it waits where there is a watermark
+    pub(crate) async fn keep(&self, engine: &Engine, stood: Option<Timestamp>) -> Result<Option<Timestamp>> {
+        match self {
+            Self::Given(_) => {
+                let _ = engine;
+                Ok(stood)
+            }
+            #[cfg(all(feature = "ttl", not(target_arch = "wasm32")))]
+            Self::System(clock) => {
+                let watermark = strata_ttl::Watermark::of(engine.store());
+                if let (Some(stood), Some(stands)) = (stood, watermark.read().await?)
+                    && stands < stood
+                {
+                    return Ok(Some(stands));
+                }
+                watermark.raise(clock.now()).await.map(Some)
+            }
         }
     }
 
