@@ -95,7 +95,8 @@ impl Sessions {
     /// lies in the namespace is removed, too.
     ///
     /// # Errors
-    /// What the store reports. Sessions met before that have ended; call it again for the others.
+    /// What the store reports. Sessions met before that have ended; call it again for the others. At a damaged record that is
+    /// [`ErrorKind::Corrupt`] each time, and those behind it live on: repair the store, or [`revoke`](Self::revoke) them by id.
     pub async fn revoke_all(&self) -> Result<u64> {
         let capabilities = self.handle.capabilities();
         let together = capabilities.atomicity == Atomicity::Batch;
