@@ -38,6 +38,11 @@ fn gibibytes(text: &str) -> Option<String> {
     Some(format!("{} GiB", (kilobytes + (1 << 19)) >> 20))
 }
 
+/// The kernel's release without what its builder appended.
+fn release(kernel: &str) -> &str {
+    kernel.trim().split('-').next().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,9 +52,4 @@ mod tests {
         assert_eq!(gibibytes("24689000 kB").as_deref(), Some("24 GiB"));
         assert_eq!(gibibytes("none"), None);
     }
-}
-
-/// The kernel's release without what its builder appended.
-fn release(kernel: &str) -> &str {
-    kernel.trim().split('-').next().unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 //! printed only beside a target that is missed.
 
 /// By the target's id.
-const REASONS: [(&str, &str); 15] = [
+const REASONS: [(&str, &str); 16] = [
     (
         "p01",
         "the load by hand has no clock to read, no key to build and no boxed future; each is tens of nanoseconds. Next: count \
@@ -37,14 +37,19 @@ const REASONS: [(&str, &str); 15] = [
     ),
     (
         "p07c",
-        "two index entries, an intent written and its removal are four more writes of sled for one record. Next: one entry that holds \
-         tag and deadline, where both are new",
+        "two index entries, and a note of what the commit does, which is left there: three more writes of sled for one record. Next: one \
+         entry that holds tag and deadline, where both are new",
     ),
     (
         "p08",
         "after sled's flush, which is a barrier already, the log is synced once more: that finds nothing to write and still flushes \
          the disk's cache, about a fifth of the commit; and the barrier runs on a thread of its own, which has to be woken and to wake. Next: \
          leave the second sync out where the first is known to have arrived; let a lone committer make the barrier itself",
+    ),
+    (
+        "p10",
+        "a million sessions do not fit into the processor's cache, ten thousand do: each result then waits for memory, by hand too (p10b); \
+         where the users listed are in the cache, the number of residents costs little (p10c). Next: as p10b",
     ),
     (
         "p10b",
@@ -60,18 +65,31 @@ const REASONS: [(&str, &str); 15] = [
     ),
     (
         "p11b",
-        "a step removes up to 128 sessions in one commit, which keeps the gate of batches for that long: half a millisecond on average, \
-         twice that at times. Next: commits of 64, or cheaper removals (p11)",
+        "a step removes its sessions in commits of up to 64, each of which keeps the gate of batches for as long as it takes. Next: cheaper \
+         removals (p11), or smaller commits",
     ),
     ("p11c", "as p11"),
     (
         "p12",
-        "an open makes six syncs of its own: the log twice, three files and the folder, to keep names that have not changed since \
-         the last open. Next: sync names only when the store is created or repaired",
+        "an open makes three syncs of its own: the log twice, and the folder, in which sled's page table can be a new file. Next: sync the \
+         log once",
     ),
 ];
 
 /// What is known of a target that is missed.
 pub fn reason(id: &str) -> Option<&'static str> {
     REASONS.iter().find(|(named, _)| *named == id).map(|(_, reason)| *reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_target_has_one_reason_at_most() {
+        for (at, (id, _)) in REASONS.iter().enumerate() {
+            assert!(REASONS[..at].iter().all(|(earlier, _)| earlier != id), "{id}");
+        }
+        assert!(reason("p10").is_some_and(|reason| reason.contains("p10c")) && reason("p99").is_none());
+    }
 }

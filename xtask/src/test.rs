@@ -42,11 +42,16 @@ struct Need {
 }
 
 /// Each needs a build of its own only where it says something that the first does not.
-const SUITES: [Suite; 3] = [
+const SUITES: [Suite; 4] = [
     Suite { name: "the workspace, all features", how: How::Cargo(&EVERYTHING), needs: &[] },
     Suite {
         name: "the store on disk, without `power`",
         how: How::Cargo(&["-p", "strata-adapter-sled"]),
+        needs: &[],
+    },
+    Suite {
+        name: "what measures the workspace",
+        how: How::Cargo(&["-p", "strata-benches", "--lib"]),
         needs: &[],
     },
     Suite { name: "a barrier that the kernel sees", how: How::Here(barrier::run), needs: &[STRACE] },

@@ -112,7 +112,7 @@ pub fn run(effort: Effort) -> Section {
         unit: "ns",
         rows: table.rows(),
         targets: vec![
-            Target::cost("p08", "durable commit, one writer / write and fdatasync", table.nanos(2) / table.nanos(0), 2.0, Some(1.3))
+            Target::cost("p08", "durable commit, one writer / write and fdatasync", table.ratio(2, 0), 2.0, Some(1.3))
                 .noting(format!("medians: {:.0} µs against {:.0}, sled alone {:.0}", micros(2), micros(0), micros(1))),
         ],
     }

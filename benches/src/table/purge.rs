@@ -146,6 +146,7 @@ impl Timed {
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl Store for Timed {
     async fn get(&self, key: &Key) -> Result<Option<Record>> {
