@@ -38,7 +38,7 @@ pub(crate) enum State {
 impl Home {
     /// Finds or makes the directory, and locks it.
     pub(crate) fn claim(path: &Path, create: bool) -> Result<Self> {
-        let is_new = make_directory(path, create)?;
+        make_directory(path, create)?.iter().try_for_each(|folder| sync(folder))?;
         refuse_foreign(path, create)?;
         let marker = OpenOptions::new()
             .read(true)
@@ -49,8 +49,9 @@ impl Home {
             .map_err(|error| from_io("open", shown(path), error))?;
         lock(&marker, path)?;
         let state = read_marker(&marker, path)?;
-        if is_new && let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            sync(parent)?;
+        if state == State::Begun {
+            // Whoever made the directory may have ended before it was synced.
+            sync(&folder_of(path))?;
         }
         let home = Self { path: path.to_owned(), marker, state };
         home.refuse_headless()?;
@@ -105,31 +106,47 @@ impl Home {
     }
 }
 
-fn make_directory(path: &Path, create: bool) -> Result<bool> {
+/// Gives the folders that have a new name in them, and are to be synced.
+fn make_directory(path: &Path, create: bool) -> Result<Vec<PathBuf>> {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Ok(false),
+        Ok(metadata) if metadata.is_dir() => Ok(Vec::new()),
         Ok(_) => Err(Error::new(
             ErrorKind::Foreign,
             "open",
             format!("{} is not a directory; choose another path", shown(path)),
         )),
         Err(error) if error.kind() == io::ErrorKind::NotFound && create => {
-            build_directory(path).map_err(|error| from_io("open", shown(path), error))?;
-            Ok(true)
+            build_directory(path).map_err(|error| from_io("open", shown(path), error))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(nothing_there(path)),
         Err(error) => Err(from_io("open", shown(path), error)),
     }
 }
 
-fn build_directory(path: &Path) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
+fn build_directory(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let changed = folders_of_missing(path);
+    fs::create_dir_all(folder_of(path))?;
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    builder.create(path)?;
+    Ok(changed)
+}
+
+/// The folders in which a name is missing on the way to `path`, the innermost first: each of them changes when `path` is
+/// made, and a name is there after a loss of power only if its folder was synced.
+fn folders_of_missing(path: &Path) -> Vec<PathBuf> {
+    let named = path.ancestors().filter(|path| !path.as_os_str().is_empty());
+    named.take_while(|path| !path.exists()).map(folder_of).collect()
+}
+
+/// The folder that `path` is in; the working folder for a bare name.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => PathBuf::from("."),
+        Some(parent) => parent.to_owned(),
+        None => path.to_owned(),
+    }
 }
 
 fn refuse_foreign(path: &Path, create: bool) -> Result<()> {
@@ -242,6 +259,22 @@ mod tests {
         home.complete([7; 16]).expect("written");
         drop(home);
         assert_eq!(Home::claim(&path, false).expect("ours").state(), State::Complete([7; 16]));
+    }
+
+    #[test]
+    fn every_folder_that_gets_a_new_name_is_synced() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        let made = make_directory(&root.join("n1/n2/n3"), true).expect("made");
+        assert_eq!(made, [root.join("n1/n2"), root.join("n1"), root.to_owned()]);
+        let made = make_directory(&root.join("n1/n2/n4"), true).expect("made");
+        assert_eq!(made, [root.join("n1/n2")], "what was there is left alone");
+        assert!(make_directory(&root.join("n1/n2/n4"), true).expect("there").is_empty());
+        assert_eq!(
+            folders_of_missing(Path::new("no-such-a/no-such-b")),
+            [Path::new("no-such-a"), Path::new(".")],
+            "a bare name is in the working folder"
+        );
     }
 
     #[test]

@@ -189,7 +189,7 @@ fn check_private(_file: &File, _path: &Path) -> Result<()> {
 /// Writes the whole text beside `path`, then gives it that name if nobody has it.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new(""));
-    make_private(folder)?;
+    make_private(folder)?.iter().try_for_each(|changed| sync_folder(changed))?;
     let draft = write_beside(path, text)?;
     // A link, unlike a renaming, never takes another file's place.
     let named = fs::hard_link(&draft, path);
@@ -234,12 +234,16 @@ fn private_options() -> OpenOptions {
     options
 }
 
-fn make_private(folder: &Path) -> io::Result<()> {
+/// Gives the folders that have a new name in them, and are to be synced.
+fn make_private(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let missing = folder.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+    let changed = missing.filter_map(Path::parent).map(Path::to_owned).collect();
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+    builder.create(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
+    Ok(changed)
 }
 
 /// Makes names durable. Elsewhere than on Unix a folder cannot be synced; the file itself is.
@@ -294,6 +298,18 @@ mod tests {
         assert_eq!(keys.create(STORE, "second").await.expect_err("there").kind(), ErrorKind::Conflict);
         assert_eq!(*keys.load(STORE).await.expect("load").expect("text"), "first");
         assert_eq!(fs::read_dir(folder.path().join("a/b")).expect("list").count(), 1, "no draft is left");
+    }
+
+    #[test]
+    fn every_folder_that_gets_a_new_name_is_synced() {
+        let folder = tempfile::tempdir().expect("folder");
+        let root = folder.path();
+        let made = make_private(&root.join("share/strata/keys")).expect("make");
+        assert_eq!(made, [root.join("share/strata"), root.join("share"), root.to_owned()]);
+        let made = make_private(&root.join("share/strata/more")).expect("make");
+        assert_eq!(made, [root.join("share/strata")], "what was there is left alone");
+        assert!(make_private(&root.join("share/strata/more")).expect("there").is_empty());
+        assert!(make_private(Path::new("")).expect("the working folder").is_empty());
     }
 
     #[tokio::test]
