@@ -52,8 +52,9 @@ impl SledConfig {
         self
     }
 
-    /// Whether opening walks everything, sets damaged records aside and builds the indexes anew. Off by default: it takes
-    /// time in proportion to the store, and a store that `check` finds whole has no use for it.
+    /// Whether opening walks everything, sets damaged records aside and builds the indexes anew; and goes on from what is left
+    /// of a log that lost its end. Off by default: it takes time in proportion to the store, and a store that `check` finds
+    /// whole has no use for it. It does not help where sled itself cannot read its files.
     pub fn repair(mut self, repair: bool) -> Self {
         self.repair = repair;
         self
@@ -82,7 +83,8 @@ impl SledConfig {
     /// after a crash; an asynchronous program calls it on a thread for blocking work.
     ///
     /// Errors: `Locked` (another process has it), `Foreign` (not ours), `Newer`, `ReadOnly`, `Full`, `Corrupt`, each with
-    /// the way out; `Invalid` when there is no store and none may be created. None of them changes data.
+    /// the way out; `Invalid` when there is no store and none may be created. None of them changes data, but for one: that
+    /// the log lost what it ended with at the last close shows (`Corrupt`) only after sled has opened what is left.
     pub fn open(self) -> Result<SledStore> {
         SledStore::open(&self)
     }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 use strata_core::{
-    Atomicity, Batch, Capabilities, Coherence, Committed, GuardScope, Key, Listing, Payload, Protection,
-    Record, Result, Version, Write,
+    Atomicity, Batch, Capabilities, Coherence, Committed, Durability, GuardScope, Key, Listing, Payload,
+    Protection, Record, Result, Version, Write,
 };
 
 use crate::barrier::Barrier;
 use crate::change::Change;
+use crate::closes::Closes;
 use crate::count::Count;
 use crate::engine::Engine;
 use crate::error::damaged;
@@ -33,6 +34,7 @@ pub(crate) struct Core {
     pub(crate) slots: Slots,
     pub(crate) versions: Versions,
     pub(crate) records: Count,
+    pub(crate) closes: Closes,
     pub(crate) id: StoreId,
     pub(crate) flush_every: Duration,
     pub(crate) max_payload: usize,
@@ -128,16 +130,27 @@ impl Core {
         Ok(Some((stored, record)))
     }
 
-    /// What a close leaves behind beside the records: their number, and no notes. A store that is poisoned is left as it is.
+    /// What a close leaves behind beside the records: their number, that of the close, and no notes. A store that is
+    /// poisoned is left as it is.
     pub(crate) fn put_in_order(&self) {
         let tidy = || -> Result<()> {
             (0..self.slots.made()).try_for_each(|slot| self.engine.remove(&note_name(slot)))?;
-            self.records.store(&self.engine)
+            self.records.store(&self.engine)?;
+            self.closes.write(&self.engine)
         };
         // A failure poisons the handle, which is about to end; the next open settles what is left.
         if !self.engine.poison().is_set() {
             let _ = tidy();
         }
+    }
+
+    /// Syncs everything, and promises the next open that this close is there.
+    pub(crate) fn end(&self) -> Result<()> {
+        // The whole of the file, whatever the barrier is worth while the store is open.
+        self.barrier.sync(&self.engine, Durability::Power)?;
+        // A failure leaves the promise of an earlier close, which holds as well.
+        let _ = self.closes.promise(self.home.path());
+        Ok(())
     }
 
     /// What the store can do.

@@ -77,10 +77,12 @@ pub(crate) fn lead(core: Arc<Core>) -> io::Result<JoinHandle<()>> {
     thread::Builder::new().name("strata-sled-barrier".to_owned()).spawn(move || {
         loop {
             let round = core.group.next_round();
-            if round.last {
+            let done = if round.last {
                 core.put_in_order();
-            }
-            let done = barrier(&core, round.level).is_ok();
+                core.end().is_ok()
+            } else {
+                barrier(&core, round.level).is_ok()
+            };
             for waiting in round.waiting {
                 // Who no longer waits was cancelled; its commit is made all the same.
                 let _ = waiting.send(done);

@@ -14,6 +14,7 @@
 mod barrier;
 mod change;
 mod check;
+mod closes;
 mod config;
 mod core;
 mod count;

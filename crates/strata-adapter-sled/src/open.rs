@@ -11,6 +11,7 @@ use std::time::Duration;
 use strata_core::{Error, ErrorKind, Payload, Result};
 
 use crate::barrier::Barrier;
+use crate::closes::Closes;
 use crate::config::SledConfig;
 use crate::core::Core;
 use crate::count::Count;
@@ -34,6 +35,7 @@ pub(crate) fn open(config: &SledConfig) -> Result<(Core, Option<Repair>)> {
     let mut home = Home::claim(&config.path, config.create)?;
     let engine = Engine::new(start(config)?);
     let id = identify(&engine, home.state(), config.repair)?;
+    let closes = Closes::load(&engine, home.path(), config.repair)?;
     let repaired = if config.repair { Some(repair(&engine)?) } else { None };
     settle_all(&engine)?;
     let versions = Versions::load(&engine, repaired.as_ref().map(|repaired| repaired.next_version))?;
@@ -54,6 +56,7 @@ pub(crate) fn open(config: &SledConfig) -> Result<(Core, Option<Repair>)> {
         slots: Slots::default(),
         versions,
         records,
+        closes,
         id,
         flush_every: config.flush_every,
         max_payload: config.max_payload,

@@ -74,6 +74,8 @@ fn s32_every_flipped_byte_of_every_entry_is_an_error_or_the_right_value() {
         // Every byte of what is short, and a sample of the long ones: `record.rs` has every byte of a record.
         let step = (value.len() / 12).max(1);
         for index in (0..value.len()).step_by(step) {
+            // What is there now: each probe that opens also closes, which is counted.
+            let value = reopen(folder.path()).get(&name).expect("read").expect("there");
             let mut flipped = value.to_vec();
             flipped[index] ^= 0x55;
             meddle(folder.path(), |db| drop(db.insert(&name, flipped).expect("written")));
@@ -89,14 +91,14 @@ fn s32_every_flipped_byte_of_every_entry_is_an_error_or_the_right_value() {
 }
 
 #[test]
-fn s32_damage_to_the_log_is_refused_or_lost_and_never_wrong() {
+fn s32_damage_to_a_closed_log_is_refused_and_never_wrong_or_missing() {
     let folder = folder();
     let (small, large) = fill(folder.path());
     let log = std::fs::read(folder.path().join("db")).expect("read");
     let end = log.iter().rposition(|&byte| byte != 0).expect("not empty") + 1;
     for index in (0..end).step_by(end / 40) {
         let copy = super::folder();
-        for file in ["conf", "strata.store"] {
+        for file in ["conf", "strata.store", "closed"] {
             std::fs::copy(folder.path().join(file), copy.path().join(file)).expect("copied");
         }
         let mut flipped = log.clone();
@@ -104,9 +106,9 @@ fn s32_damage_to_the_log_is_refused_or_lost_and_never_wrong() {
         std::fs::write(copy.path().join("db"), flipped).expect("written");
         let Ok(store) = SledConfig::new(copy.path()).cache_bytes(8 << 20).open() else { continue };
         for (name, right) in [("small", &small), ("large", &large)] {
-            // sled takes damage for the end of the log: what came later is lost, as it is to a crash.
-            if let Ok(Some(found)) = block_on(store.get(&key(name))) {
-                assert_eq!(&found, right, "byte {index}: `{name}`");
+            // sled takes damage for the end of the log, and what came later for never written; the close knows better.
+            if let Ok(found) = block_on(store.get(&key(name))) {
+                assert_eq!(found.as_ref(), Some(right), "byte {index}: `{name}`");
             }
         }
     }
@@ -244,4 +246,50 @@ fn a_record_with_a_damaged_value_can_be_removed_and_one_with_a_damaged_header_wa
         assert!(error.to_string().contains("repair"), "{error}");
     });
     assert_eq!(store.check().expect("a report").counts[&ProblemKind::DamagedRecord], 1);
+}
+
+/// Copies a closed store, its log only up to `len`.
+fn cut_copy(path: &Path, len: usize) -> tempfile::TempDir {
+    let copy = super::folder();
+    for file in ["conf", "strata.store", "closed"] {
+        std::fs::copy(path.join(file), copy.path().join(file)).expect("copied");
+    }
+    let log = std::fs::read(path.join("db")).expect("read");
+    std::fs::write(copy.path().join("db"), &log[..len]).expect("written");
+    copy
+}
+
+#[test]
+fn s32_a_log_that_lost_its_end_is_refused_until_that_is_accepted() {
+    let folder = folder();
+    let names: Vec<String> = (0..2_000).map(|number| format!("key:{number}")).collect();
+    // A close in the middle, so that a cut between the two leaves an older number.
+    for half in names.chunks(1_000) {
+        let store = open(folder.path());
+        for name in half {
+            done(&store, [put(name, &[7; 700], Expiry::NEVER, &["t"])]);
+        }
+    }
+    let whole = std::fs::metadata(folder.path().join("db")).expect("there").len();
+    let whole = usize::try_from(whole).expect("small");
+    assert_eq!(open(cut_copy(folder.path(), whole).path()).stats().expect("stats").records, Some(2_000));
+    let mut accepted = 0;
+    for part in [8, 4, 2] {
+        let copy = cut_copy(folder.path(), whole - whole / part);
+        let config = SledConfig::new(copy.path()).cache_bytes(8 << 20);
+        for _ in 0..2 {
+            let error = config.clone().open().expect_err("it has lost its end");
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            assert!(error.to_string().contains("restore a backup"), "{error}");
+        }
+        // Where the header is gone too, a repair goes on from the marker; where a page is, it cannot.
+        let Ok(store) = config.clone().repair(true).open() else { continue };
+        accepted += 1;
+        let records = store.repair().expect("asked for").records;
+        assert!(records < 2_000, "less than all is left, and that was accepted");
+        assert_clean(&store);
+        drop(store);
+        assert_eq!(config.open().expect("accepted once").stats().expect("stats").records, Some(records));
+    }
+    assert!(accepted > 0, "no cut could be accepted");
 }
