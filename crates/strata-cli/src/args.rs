@@ -122,6 +122,9 @@ pub(crate) enum Command {
     Export(Export),
     /// Read values as lines of JSON: those of `export`, or `{"key":"k","value":1,"tags":["t"],"ttl":"1h"}` with `idle`,
     /// `at_most`, `expire_at` and `durability` as further words. Lines that cannot be imported are named, the others are.
+    ///
+    /// `{"key":"k","remove":true}` removes a key. `{"batch":[…]}` holds such lines, of values and removals, that are committed
+    /// together or not at all, and counts as one line; it is as durable as the command is told, or more where one of its lines asks for it.
     Import(Import),
     /// The keys that values are sealed under.
     #[command(subcommand)]

@@ -3,6 +3,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use strata::{Body, Codec, Durability, Error, ErrorKind, Exported, Lifetime, Result, Shape};
@@ -45,6 +47,12 @@ pub(crate) struct Line {
     expire_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     durability: Option<String>,
+    /// `true`: the key is removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remove: Option<bool>,
+    /// Lines that are committed together or not at all.
+    #[serde(deserialize_with = "members", skip_serializing_if = "Option::is_none")]
+    batch: Option<Vec<Line>>,
 }
 
 /// The words of an expiry, in milliseconds; instants since 1970. What is not there is none.
@@ -64,12 +72,59 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, 
     Exact::deserialize(deserializer).map(|Exact(value)| Some(value))
 }
 
+/// The lines of a batch: objects, as lines are.
+fn members<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Line>>, D::Error> {
+    struct Member(Line);
+    struct Object;
+
+    impl<'de> Visitor<'de> for Object {
+        type Value = Line;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, words: A) -> Result<Line, A::Error> {
+            Line::deserialize(MapAccessDeserializer::new(words))
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Member {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Object).map(Self)
+        }
+    }
+
+    let members = Vec::<Member>::deserialize(deserializer)?;
+    Ok(Some(members.into_iter().map(|Member(line)| line).collect()))
+}
+
+/// What one line asks for, in one commit.
+pub(crate) enum Job {
+    /// A change of one key.
+    One(String, Record),
+    /// Changes of several.
+    Batch(Vec<(String, Record)>),
+}
+
+impl Job {
+    /// The keys that are changed.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        match self {
+            Self::One(key, _) => vec![key.clone()],
+            Self::Batch(members) => members.iter().map(|(key, _)| key.clone()).collect(),
+        }
+    }
+}
+
 /// What a line asks for.
 pub(crate) enum Record {
     /// A value to be stored like any other.
     Value { value: Value, life: Option<Lifetime>, tags: Option<Vec<String>>, durability: Option<Durability> },
     /// A record to be brought back as it was.
     Exported(Exported),
+    /// Nothing is to be there.
+    Remove,
 }
 
 impl Line {
@@ -127,8 +182,48 @@ impl Line {
         Ok(line)
     }
 
-    /// What it asks for, and of which key.
-    pub(crate) fn read(self) -> Result<(String, Record)> {
+    /// What it asks for.
+    pub(crate) fn job(mut self) -> Result<Job> {
+        let Some(members) = self.batch.take() else {
+            return self.read().map(|(key, record)| Job::One(key, record));
+        };
+        if self.says_more() || self.remove.is_some() || !self.key.is_empty() {
+            return Err(invalid("a batch has no other words beside it; write them into its lines"));
+        }
+        let members = members.into_iter().map(|line| match line.read()? {
+            (_, Record::Exported(_)) => {
+                Err(invalid("an exported record can't be part of a batch; give it a line of its own"))
+            }
+            member => Ok(member),
+        });
+        members.collect::<Result<_>>().map(Job::Batch)
+    }
+
+    /// Whether there is any word but `key`, `remove` and `batch`.
+    fn says_more(&self) -> bool {
+        let texts = [
+            &self.sealed,
+            &self.bincode,
+            &self.ttl,
+            &self.idle,
+            &self.at_most,
+            &self.expire_at,
+            &self.durability,
+        ];
+        let others = self.value.is_some() || self.shape.is_some() || self.tags.is_some();
+        others || self.expiry.is_some() || self.created.is_some() || texts.iter().any(|word| word.is_some())
+    }
+
+    /// What a line of one key asks for, and of which.
+    fn read(self) -> Result<(String, Record)> {
+        if self.batch.is_some() {
+            return Err(invalid("a batch can't be part of a batch; write its lines into the outer one"));
+        }
+        match self.remove {
+            Some(true) if !self.says_more() => return Ok((self.key, Record::Remove)),
+            Some(_) => return Err(invalid("a removal is `{\"key\":\"k\",\"remove\":true}` and no more")),
+            None => {}
+        }
         let bodies = [self.value.is_some(), self.sealed.is_some(), self.bincode.is_some()];
         if bodies.iter().filter(|there| **there).count() != 1 {
             return Err(invalid("the line needs exactly one of `value`, `sealed` and `bincode`"));
@@ -279,6 +374,27 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_is_lines_that_belong_together() {
+        let job = |text: &str| Line::parse(text.as_bytes())?.job();
+        let both = job(r#"{"batch":[{"key":"a","value":1},{"key":"b","remove":true}]}"#).expect("a batch");
+        assert_eq!(both.keys(), ["a", "b"]);
+        let Job::Batch(members) = both else { panic!("a batch") };
+        assert!(matches!(members[..], [(_, Record::Value { .. }), (_, Record::Remove)]));
+        for (text, says) in [
+            (r#"{"batch":[],"key":"a"}"#, "no other words"),
+            (r#"{"batch":[],"ttl":"1h"}"#, "no other words"),
+            (r#"{"batch":[{"batch":[]}]}"#, "part of a batch"),
+            (r#"{"batch":[{"key":"a","sealed":"AAAA","expiry":{}}]}"#, "a line of its own"),
+            (r#"{"batch":[{"key":"a"}]}"#, "exactly one"),
+            (r#"{"batch":[["hunter2",1]]}"#, "wrong type"),
+            (r#"{"batch":7}"#, "wrong type"),
+        ] {
+            let error = job(text).err().expect(text);
+            assert!(error.to_string().contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
     fn broken_lines_are_refused_without_showing_their_values() {
         for (text, says) in [
             ("", "no JSON"),
@@ -300,6 +416,8 @@ mod tests {
                 "duplicate field in an object of the value",
             ),
             ("{\"key\":\"k\",\"value\":18446744073709551616}", "beyond 64 bits"),
+            ("{\"key\":\"k\",\"remove\":false}", "a removal is"),
+            ("{\"key\":\"k\",\"remove\":true,\"value\":\"hunter2\"}", "and no more"),
             ("[\"hunter2\",1]", "is a list"),
             ("7", "wrong type"),
         ] {

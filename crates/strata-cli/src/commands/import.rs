@@ -6,13 +6,13 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde_json::json;
-use strata::{Error, ErrorKind, Guard, Handle, Imported, Strata};
+use strata::{Durability, Error, ErrorKind, Guard, Handle, Imported, Lifetime, Set, Strata};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::args::Import;
 use crate::failure::Failure;
-use crate::line::{Line, Record};
+use crate::line::{Job, Line, Record};
 use crate::output::Out;
 use crate::progress::Progress;
 
@@ -115,12 +115,15 @@ struct Tally {
     broken: u64,
 }
 
+/// A commit that has ended: the number of its line, its keys, and whether they had not expired already.
+type Ended = (u64, Vec<String>, Result<bool, Error>);
+
 /// An import under way.
 struct Importer {
     handle: Handle,
     guard: Guard,
     ack: bool,
-    under_way: JoinSet<(u64, String, Result<Imported, Error>)>,
+    under_way: JoinSet<Ended>,
     /// The keys of commits under way: a second line of the same key waits for the first.
     keys: HashSet<String>,
     tally: Tally,
@@ -130,10 +133,11 @@ struct Importer {
 impl Importer {
     async fn run(&mut self, mut lines: mpsc::Receiver<Read1>, out: &mut Out) -> Result<(), Failure> {
         let mut open = true;
-        let mut waiting: Option<(u64, String, Record)> = None;
+        let mut waiting: Option<(u64, Vec<String>, Job)> = None;
         while open || waiting.is_some() || !self.under_way.is_empty() {
-            if let Some((number, key, record)) = waiting.take_if(|(_, key, _)| !self.keys.contains(key)) {
-                self.start(number, key, record);
+            let free = |keys: &[String]| keys.iter().all(|key| !self.keys.contains(key));
+            if let Some((number, keys, job)) = waiting.take_if(|(_, keys, _)| free(keys)) {
+                self.start(number, keys, job);
                 continue;
             }
             let room = open && waiting.is_none() && self.under_way.len() < PIPELINE;
@@ -157,13 +161,13 @@ impl Importer {
         number: u64,
         line: Result<Vec<u8>, Error>,
         out: &Out,
-    ) -> Option<(u64, String, Record)> {
+    ) -> Option<(u64, Vec<String>, Job)> {
         if line.as_ref().is_ok_and(|line| line.trim_ascii().is_empty()) {
             return None;
         }
         self.tally.lines += 1;
-        match line.and_then(|line| Line::parse(&line)?.read()) {
-            Ok((key, record)) => Some((number, key, record)),
+        match line.and_then(|line| Line::parse(&line)?.job()) {
+            Ok(job) => Some((number, job.keys(), job)),
             Err(error) => {
                 self.refuse(number, &error, out);
                 None
@@ -171,28 +175,29 @@ impl Importer {
         }
     }
 
-    fn start(&mut self, number: u64, key: String, record: Record) {
-        self.keys.insert(key.clone());
+    fn start(&mut self, number: u64, keys: Vec<String>, job: Job) {
+        self.keys.extend(keys.iter().cloned());
         let (handle, guard) = (self.handle.clone(), self.guard);
         self.under_way.spawn(async move {
-            let stored = store(&handle, guard, &key, record).await;
-            (number, key, stored)
+            let stored = match job {
+                Job::One(key, record) => store(&handle, guard, &key, record).await,
+                Job::Batch(members) => commit(&handle, guard, members).await,
+            };
+            (number, keys, stored)
         });
     }
 
-    fn finish(
-        &mut self,
-        (number, key, stored): (u64, String, Result<Imported, Error>),
-        out: &mut Out,
-    ) -> Result<(), Failure> {
-        self.keys.remove(&key);
+    fn finish(&mut self, (number, keys, stored): Ended, out: &mut Out) -> Result<(), Failure> {
+        for key in &keys {
+            self.keys.remove(key);
+        }
         self.progress.step();
         match stored {
-            Ok(Imported::Stored(_)) => {
+            Ok(true) => {
                 self.tally.imported += 1;
-                self.acknowledge(&key, out)
+                self.acknowledge(&keys, out)
             }
-            Ok(Imported::Expired) => {
+            Ok(false) => {
                 self.tally.expired += 1;
                 Ok(())
             }
@@ -214,13 +219,17 @@ impl Importer {
         }
     }
 
-    /// Tells, at once, that a key's commit is durable.
-    fn acknowledge(&self, key: &str, out: &mut Out) -> Result<(), Failure> {
+    /// Tells, at once, that the commit of these keys is durable.
+    fn acknowledge(&self, keys: &[String], out: &mut Out) -> Result<(), Failure> {
         if !self.ack {
             return Ok(());
         }
+        let mut tell = || {
+            keys.iter().try_for_each(|key| out.either(&json!({ "ack": key }), key))?;
+            out.flush()
+        };
         // The reader has left in the middle of an import: that is not "done".
-        out.either(&json!({ "ack": key }), key).and_then(|()| out.flush()).map_err(Failure::amid)
+        tell().map_err(Failure::amid)
     }
 
     fn refuse(&mut self, number: u64, error: &Error, out: &Out) {
@@ -229,13 +238,59 @@ impl Importer {
     }
 }
 
-/// Stores one record.
-async fn store(handle: &Handle, guard: Guard, key: &str, record: Record) -> Result<Imported, Error> {
-    let (value, life, tags, durability) = match record {
-        Record::Exported(exported) => return handle.import(&exported, guard).await,
-        Record::Value { value, life, tags, durability } => (value, life, tags, durability),
-    };
-    let mut save = handle.set_as(strata::Codec::Json, key, &value);
+/// Makes one change. False: it had expired already.
+async fn store(handle: &Handle, guard: Guard, key: &str, record: Record) -> Result<bool, Error> {
+    match record {
+        Record::Exported(exported) => {
+            handle.import(&exported, guard).await.map(|imported| matches!(imported, Imported::Stored(_)))
+        }
+        Record::Remove => {
+            check_removes(guard)?;
+            handle.remove(key).await.map(|_| true)
+        }
+        Record::Value { value, life, tags, durability } => {
+            save(handle, guard, key, &value, life, tags.as_deref(), durability).await.map(|_| true)
+        }
+    }
+}
+
+/// Makes several changes in one commit.
+async fn commit(handle: &Handle, guard: Guard, members: Vec<(String, Record)>) -> Result<bool, Error> {
+    let mut writes = handle.writes();
+    for (key, record) in members {
+        writes = match record {
+            Record::Value { value, life, tags, durability } => {
+                writes.stage(save(handle, guard, &key, &value, life, tags.as_deref(), durability))
+            }
+            // Reading the line has refused exported records.
+            Record::Remove | Record::Exported(_) => {
+                check_removes(guard)?;
+                writes.stage(handle.removal(&key))
+            }
+        };
+    }
+    writes.commit().await.map(|_| true)
+}
+
+fn check_removes(guard: Guard) -> Result<(), Error> {
+    if guard == Guard::Any {
+        return Ok(());
+    }
+    let message = "`--if-absent` leaves what exists, so nothing can be removed; import removals without it";
+    Err(Error::new(ErrorKind::Invalid, "import", message))
+}
+
+/// A person's line on its way.
+fn save<'h>(
+    handle: &'h Handle,
+    guard: Guard,
+    key: &str,
+    value: &serde_json::Value,
+    life: Option<Lifetime>,
+    tags: Option<&[String]>,
+    durability: Option<Durability>,
+) -> Set<'h> {
+    let mut save = handle.set_as(strata::Codec::Json, key, value);
     if guard == Guard::Absent {
         save = save.if_absent();
     }
@@ -245,13 +300,13 @@ async fn store(handle: &Handle, guard: Guard, key: &str, record: Record) -> Resu
     if let Some(durability) = durability {
         save = save.durability(durability);
     }
-    if tags.as_ref().is_some_and(Vec::is_empty) {
+    if tags.is_some_and(<[String]>::is_empty) {
         save = save.untagged();
     }
-    for tag in tags.iter().flatten() {
+    for tag in tags.unwrap_or_default() {
         save = save.tag(tag);
     }
-    save.await.map(Imported::Stored)
+    save
 }
 
 /// Names a line that was not imported, on standard error.

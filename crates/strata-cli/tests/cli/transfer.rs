@@ -124,3 +124,42 @@ fn an_import_whose_reader_leaves_says_nothing_and_is_not_done() {
     let ended = Run::from(child.wait_with_output().expect("wait"));
     assert_eq!((ended.code, ended.err.as_str()), (1, ""));
 }
+
+#[test]
+fn removals_and_batches_are_imported_and_each_key_is_acknowledged() {
+    let shell = Shell::with_value();
+    let lines = [
+        json!({ "batch": [{ "key": "b", "value": 2, "tags": ["t"] }, { "key": "c", "value": 3 }, { "key": "a", "remove": true }] }),
+        json!({ "key": "c", "remove": true }),
+        json!({ "key": "c", "value": 4 }),
+        json!({ "key": "never", "remove": true }),
+    ];
+    let lines = lines.map(|line| line.to_string()).join("\n");
+    let run = shell.import(&lines, &["--ack"]);
+    let mut acks: Vec<&str> = run.out.lines().collect();
+    acks.sort_unstable();
+    assert_eq!((run.code, acks), (0, vec!["a", "b", "c", "c", "c", "never"]), "{run:?}");
+    assert_eq!(shell.done(&["ls"]), "b\nc\n");
+    assert_eq!((shell.done(&["get", "c"]), shell.done(&["ls", "--tag", "t"])), ("4\n".into(), "b\n".into()));
+}
+
+#[test]
+fn a_batch_with_a_line_that_is_refused_changes_nothing() {
+    let shell = Shell::with_value();
+    for broken in [
+        json!({ "key": "", "value": 1 }),
+        json!({ "key": "b", "value": 1 }),
+        json!({ "key": "c", "value": 1, "ttl": "0s" }),
+    ] {
+        let line = json!({ "batch": [{ "key": "a", "remove": true }, { "key": "b", "value": 1 }, broken] });
+        let run = shell.import(&line.to_string(), &["--ack"]);
+        assert_eq!((run.code, run.out.as_str()), (1, ""), "{run:?}");
+        assert!(run.err.starts_with("line 1: "), "{run:?}");
+        assert_eq!(shell.done(&["ls"]), "a\n");
+    }
+    let line = json!({ "batch": [{ "key": "a", "value": 2 }, { "key": "b", "value": 1 }] }).to_string();
+    assert_eq!(shell.import(&line, &["--if-absent"]).code, 4);
+    assert_eq!(shell.done(&["ls"]), "a\n");
+    let removal = shell.import(&json!({ "key": "a", "remove": true }).to_string(), &["--if-absent"]);
+    assert!(removal.code == 1 && removal.err.contains("without it"), "{removal:?}");
+}
