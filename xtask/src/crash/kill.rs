@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::random::Dice;
 use super::strata::{End, Plan, Strata, copy_folder};
-use super::traffic::Ledger;
+use super::traffic::{Ledger, Mix};
 use super::{Tally, progress};
 use crate::run::Result;
 
@@ -20,7 +20,7 @@ pub(super) fn run(binary: &Path, scene: &Path, dice: &mut Dice, rounds: u32) -> 
         key: scene.join("key"),
         environment: Vec::new(),
     };
-    let mut ledger = Ledger::new(dice.next(), KEYS);
+    let mut ledger = Ledger::new(dice.next(), KEYS, Mix::FULL);
     let mut tally = Tally::default();
     for round in 1..=rounds {
         let time = Duration::from_millis(5 + dice.below(396) as u64);

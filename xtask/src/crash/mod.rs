@@ -52,6 +52,8 @@ struct Tally {
     recovered: u64,
     lost: u64,
     invented: u64,
+    /// Batches of which only a part was there.
+    torn: u64,
     check_failures: u64,
     open_failures: u64,
     /// One line per bad round, with where to look.
@@ -97,7 +99,7 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
 
 impl Tally {
     fn is_clean(&self) -> bool {
-        self.lost + self.invented + self.check_failures + self.open_failures == 0
+        self.lost + self.invented + self.torn + self.check_failures + self.open_failures == 0
     }
 
     /// Adds what reading the store back found.
@@ -105,6 +107,7 @@ impl Tally {
         self.recovered += verdict.recovered;
         self.lost += verdict.lost;
         self.invented += verdict.invented;
+        self.torn += verdict.torn;
         self.notes.extend(verdict.examples.iter().cloned());
     }
 
@@ -112,8 +115,16 @@ impl Tally {
         for note in &self.notes {
             println!("BAD  {note}");
         }
-        let headings =
-            [what, "acknowledged", "recovered", "lost", "invented", "check failures", "open failures"];
+        let headings = [
+            what,
+            "acknowledged",
+            "recovered",
+            "lost",
+            "invented",
+            "torn",
+            "check failures",
+            "open failures",
+        ];
         let mut table = Table::new(&headings);
         let counts = [
             u64::from(self.rounds),
@@ -121,6 +132,7 @@ impl Tally {
             self.recovered,
             self.lost,
             self.invented,
+            self.torn,
             self.check_failures,
             self.open_failures,
         ];
@@ -167,6 +179,7 @@ mod tests {
         fine().verdict(1).expect("nothing is wrong");
         assert!(Tally { lost: 1, ..fine() }.verdict(1).is_err());
         assert!(Tally { invented: 1, ..fine() }.verdict(1).is_err());
+        assert!(Tally { torn: 1, ..fine() }.verdict(1).is_err());
         assert!(Tally { check_failures: 1, ..fine() }.verdict(1).is_err());
         assert!(Tally { open_failures: 1, ..fine() }.verdict(1).is_err());
         assert!(Tally { acknowledged: 0, ..fine() }.verdict(1).is_err());

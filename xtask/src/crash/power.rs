@@ -10,7 +10,7 @@ use super::log::Event;
 use super::random::Dice;
 use super::recorder::{Recorder, events};
 use super::strata::{End, Plan, Strata};
-use super::traffic::Ledger;
+use super::traffic::{Ledger, Mix};
 use super::{Tally, progress};
 use crate::run::{During, Failure, Result};
 
@@ -44,7 +44,7 @@ pub(super) fn run(binary: &Path, scene: &Path, dice: &mut Dice, rounds: u32) -> 
     for recording in 0.. {
         let (folder, ledger) = match store.take() {
             Some(known) if recording % 2 == 1 => known,
-            _ => (scene.join(format!("store-{recording}")), Ledger::new(dice.next(), KEYS)),
+            _ => (scene.join(format!("store-{recording}")), Ledger::new(dice.next(), KEYS, Mix::FULL)),
         };
         std::fs::create_dir_all(&folder).during("making a folder for a store")?;
         let played = record(binary, &recorder, &folder, ledger, dice)?;

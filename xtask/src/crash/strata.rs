@@ -33,7 +33,7 @@ pub(super) struct Plan {
     pub(super) relaxed: usize,
     /// How long to write, counted from the start of the process.
     pub(super) time: Duration,
-    /// At most so many lines, so that a recording stays small.
+    /// About so many writes at most, so that a recording stays small.
     pub(super) lines: usize,
     pub(super) end: End,
 }
@@ -45,7 +45,7 @@ pub(super) enum End {
     InputClosed,
 }
 
-/// Lines sent and not yet acknowledged. More than the importer commits at once, so that it never waits for us.
+/// Writes sent and not yet acknowledged. More than the importer commits at once, so that it never waits for us.
 const IN_FLIGHT: usize = 128;
 
 /// An importer that does not end this long after its input was closed hangs.
@@ -122,12 +122,12 @@ fn converse(
         while sent < plan.lines && sent < count + IN_FLIGHT {
             let promise = if dice.percent(plan.relaxed) { Promise::Relaxed } else { Promise::Kept };
             let Some(line) = ledger.next_line(dice, promise) else { break };
-            if lines.send(line).is_err() {
+            if lines.send(line.text).is_err() {
                 break; // the writer met a closed pipe: the importer is gone, which the acknowledgements will show
             }
-            sent += 1;
+            sent += line.keys;
         }
-        if sent == plan.lines && count == sent {
+        if sent >= plan.lines && count == sent {
             break;
         }
         count += acks.wait(ledger, plan.time.saturating_sub(start.elapsed()))?;
@@ -255,6 +255,7 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> Result {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
+    use super::super::traffic::Mix;
     use super::*;
 
     /// A program that stands in for the binary: a shell script.
@@ -264,6 +265,9 @@ mod tests {
         std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o700)).expect("it is ours");
         Strata { binary, store: folder.join("db"), key: folder.join("key"), environment: Vec::new() }
     }
+
+    /// The stand-in knows no other lines.
+    const VALUES: Mix = Mix { removals: 0, batches: 0 };
 
     const FAITHFUL: &str = r#"while read -r line; do echo "$line" >> "$(dirname "$0")/kept"
         key=${line#*\"key\":\"}; echo "${key%%\"*}"; done"#;
@@ -277,7 +281,7 @@ mod tests {
         for end in [End::InputClosed, End::Killed] {
             let folder = tempfile::tempdir().expect("a fresh folder");
             let strata = stand_in(folder.path(), FAITHFUL);
-            let mut ledger = Ledger::new(1, 40);
+            let mut ledger = Ledger::new(1, 40, VALUES);
             let count = strata.import(&mut ledger, &mut Dice::new(1), &plan(end)).expect("it writes");
             assert_eq!(count, 300);
             let kept = std::fs::read(folder.path().join("kept")).expect("it wrote");
@@ -303,7 +307,7 @@ mod tests {
     fn an_importer_that_ends_too_early_is_told_with_its_last_words() {
         let folder = tempfile::tempdir().expect("a fresh folder");
         let strata = stand_in(folder.path(), "echo the store is locked >&2; exit 3");
-        let failure = strata.import(&mut Ledger::new(1, 4), &mut Dice::new(1), &plan(End::Killed));
+        let failure = strata.import(&mut Ledger::new(1, 4, VALUES), &mut Dice::new(1), &plan(End::Killed));
         let failure = failure.expect_err("it wrote nothing").to_string();
         assert!(failure.contains("ended before it was told to") && failure.contains("locked"), "{failure}");
     }
@@ -312,7 +316,7 @@ mod tests {
     fn an_importer_that_acknowledges_what_was_not_sent_is_caught() {
         let folder = tempfile::tempdir().expect("a fresh folder");
         let strata = stand_in(folder.path(), "echo k009999; cat > /dev/null");
-        let failure = strata.import(&mut Ledger::new(1, 4), &mut Dice::new(1), &plan(End::Killed));
+        let failure = strata.import(&mut Ledger::new(1, 4, VALUES), &mut Dice::new(1), &plan(End::Killed));
         assert!(failure.expect_err("nobody sent it").to_string().contains("k009999"));
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Every value is computed from seed, key and sequence, so any value found can be compared byte for byte with the one that
 //! was sent, without keeping them. A key has at most one write on its way: the order of its writes is then certain, though
-//! the importer commits many lines at once.
+//! the importer commits many lines at once. Some writes are removals, and some lines are batches, whose writes have to be there
+//! together or not at all.
 
 use serde_json::{Value, json};
 
@@ -20,22 +21,55 @@ pub(super) enum Promise {
     Relaxed,
 }
 
+/// What the lines ask for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mix {
+    /// Of a hundred writes, how many remove their key.
+    pub(super) removals: usize,
+    /// Of a hundred lines, how many are batches of two to five writes.
+    pub(super) batches: usize,
+}
+
+impl Mix {
+    /// All kinds, values most of all.
+    pub(super) const FULL: Self = Self { removals: 10, batches: 15 };
+}
+
+/// A line for the importer.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) text: String,
+    /// How many acknowledgements it brings.
+    pub(super) keys: usize,
+}
+
 /// All keys, and what was sent and acknowledged of each.
 #[derive(Clone, Debug)]
 pub(super) struct Ledger {
     seed: u64,
+    mix: Mix,
     keys: Vec<Writes>,
+    /// The batches sent since the store was last read back: place and sequence of each write.
+    batches: Vec<Vec<(usize, usize)>>,
+}
+
+/// A write that was sent.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    promise: Promise,
+    removes: bool,
 }
 
 /// The writes of one key. Sequences start at 1; the sequence is the place in `sent` plus one.
 #[derive(Clone, Debug, Default)]
 struct Writes {
-    sent: Vec<Promise>,
+    sent: Vec<Sent>,
     /// The newest sequence whose end is known.
     settled: usize,
     /// Whether the newest is on its way.
     waiting: bool,
-    /// The smallest sequence that may be found; 0: the key may be absent.
+    /// The smallest sequence that may be found; 0: the key may be absent. If this or a later one is a removal, it may be absent
+    /// just so.
     floor: usize,
 }
 
@@ -45,6 +79,8 @@ pub(super) struct Verdict {
     pub(super) recovered: u64,
     pub(super) lost: u64,
     pub(super) invented: u64,
+    /// Batches of which a part is there.
+    pub(super) torn: u64,
     /// The first few bad ones, in words.
     pub(super) examples: Vec<String>,
 }
@@ -59,25 +95,59 @@ pub(super) struct Found {
 }
 
 impl Ledger {
-    pub(super) fn new(seed: u64, keys: usize) -> Self {
-        Self { seed, keys: vec![Writes::default(); keys] }
+    pub(super) fn new(seed: u64, keys: usize, mix: Mix) -> Self {
+        Self { seed, mix, keys: vec![Writes::default(); keys], batches: Vec::new() }
     }
 
-    /// The next line for the importer, or None when every key has a write on its way.
-    pub(super) fn next_line(&mut self, dice: &mut Dice, promise: Promise) -> Option<String> {
+    /// The next line for the importer, or None when every key has a write on its way. The promise is that of a value alone:
+    /// removals and batches are always as durable as the importer was told.
+    pub(super) fn next_line(&mut self, dice: &mut Dice, promise: Promise) -> Option<Line> {
+        let wanted = if dice.percent(self.mix.batches) { 2 + dice.below(4) } else { 1 };
+        let promise = if wanted == 1 { promise } else { Promise::Kept };
+        let mut writes = Vec::new();
+        let mut batch = Vec::new();
+        while writes.len() < wanted
+            && let Some(at) = self.free(dice)
+        {
+            let (sequence, write) = self.send(at, promise, dice);
+            writes.push(write);
+            batch.push((at, sequence));
+        }
+        let keys = writes.len();
+        let text = match wanted {
+            1 => writes.pop()?.to_string(),
+            _ if keys == 0 => return None,
+            _ => json!({ "batch": writes }).to_string(),
+        };
+        if wanted > 1 {
+            self.batches.push(batch);
+        }
+        Some(Line { text, keys })
+    }
+
+    /// A key without a write on its way.
+    fn free(&self, dice: &mut Dice) -> Option<usize> {
         let start = dice.below(self.keys.len());
-        let order = (start..self.keys.len()).chain(0..start);
-        let at = order.into_iter().find(|at| !self.keys[*at].waiting)?;
+        (start..self.keys.len()).chain(0..start).find(|at| !self.keys[*at].waiting)
+    }
+
+    /// Notes a write of that key, and gives its sequence and its line.
+    fn send(&mut self, at: usize, promise: Promise, dice: &mut Dice) -> (usize, Value) {
+        let removes = dice.percent(self.mix.removals);
+        let promise = if removes { Promise::Kept } else { promise };
         let writes = &mut self.keys[at];
-        writes.sent.push(promise);
+        writes.sent.push(Sent { promise, removes });
         writes.waiting = true;
         let sequence = writes.sent.len();
-        let mut line =
-            json!({ "key": name(at), "value": self.value(at, sequence), "tags": tags(at), "ttl": LIFETIME });
+        if removes {
+            return (sequence, json!({ "key": name(at), "remove": true }));
+        }
+        let (value, tags) = (self.value(at, sequence), tags(at, sequence));
+        let mut line = json!({ "key": name(at), "value": value, "tags": tags, "ttl": LIFETIME });
         if promise == Promise::Relaxed {
             line["durability"] = json!("relaxed");
         }
-        Some(line.to_string())
+        (sequence, line)
     }
 
     /// Notes that the importer said a key is written. False: nothing of that key was on its way.
@@ -106,6 +176,7 @@ impl Ledger {
         for (writes, later) in then.keys.iter_mut().zip(&after.keys) {
             writes.sent.clone_from(&later.sent);
         }
+        then.batches.clone_from(&after.batches);
         for at in acknowledged.filter_map(place) {
             if let Some(writes) = then.keys.get_mut(at) {
                 writes.settle_next();
@@ -130,20 +201,33 @@ impl Ledger {
                 Err(why) => verdict.invent(&format!("{} {why}", record.key)),
             }
         }
+        self.judge_batches(&seen, &mut verdict);
         for (at, sequence) in seen.into_iter().enumerate() {
-            let writes = &mut self.keys[at];
-            if sequence < writes.floor {
-                verdict.lose(&format!(
-                    "{}: write {} was acknowledged, {sequence} was found",
-                    name(at),
-                    writes.floor
-                ));
-            } else if sequence > 0 {
-                verdict.recovered += 1;
-            }
-            writes.floor = sequence;
+            self.keys[at].judge(at, sequence, &mut verdict);
         }
         verdict
+    }
+
+    /// Looks for batches that are there in part. What was sent until now is then settled, so none is looked at twice.
+    fn judge_batches(&mut self, seen: &[usize], verdict: &mut Verdict) {
+        for batch in std::mem::take(&mut self.batches) {
+            let happened = |(at, sequence): &(usize, usize)| self.keys[*at].happened(*sequence, seen[*at]);
+            let (mut done, mut undone) = (Vec::new(), Vec::new());
+            for write in &batch {
+                match happened(write) {
+                    Some(true) => done.push(write),
+                    Some(false) => undone.push(write),
+                    None => {}
+                }
+            }
+            if let (Some((at, sequence)), Some((other, without))) = (done.first(), undone.first()) {
+                verdict.tear(&format!(
+                    "write {sequence} of {} is there, write {without} of {}, committed with it, is not",
+                    name(*at),
+                    name(*other)
+                ));
+            }
+        }
     }
 
     /// Which write of which key this record is, down to its last byte.
@@ -152,10 +236,13 @@ impl Ledger {
         let sequence = found.value["sequence"].as_u64().and_then(|sequence| usize::try_from(sequence).ok());
         let sequence = sequence.filter(|sequence| (1..=self.keys[at].sent.len()).contains(sequence));
         let sequence = sequence.ok_or("holds a sequence that was never sent")?;
+        if self.keys[at].sent[sequence - 1].removes {
+            return Err(format!("holds write {sequence}, which was a removal"));
+        }
         if found.value != self.value(at, sequence) {
             return Err(format!("differs from write {sequence} in its bytes"));
         }
-        if found.tags.as_ref().is_some_and(|found| *found != tags(at)) {
+        if found.tags.as_ref().is_some_and(|found| *found != tags(at, sequence)) {
             return Err("has other tags than were sent".to_owned());
         }
         Ok((at, sequence))
@@ -173,11 +260,45 @@ impl Ledger {
 impl Writes {
     /// The oldest write that was not settled was acknowledged.
     fn settle_next(&mut self) {
-        let Some(promise) = self.sent.get(self.settled) else { return };
+        let Some(sent) = self.sent.get(self.settled) else { return };
         self.settled += 1;
-        if *promise == Promise::Kept {
+        if sent.promise == Promise::Kept {
             self.floor = self.settled;
         }
+    }
+
+    /// The removals that may be the reason why nothing is found.
+    fn removals(&self) -> impl Iterator<Item = usize> {
+        (self.floor.max(1)..=self.sent.len()).filter(|sequence| self.sent[sequence - 1].removes)
+    }
+
+    /// Whether that write took place, by what was found of the key (0: nothing). None: it cannot be told.
+    fn happened(&self, sequence: usize, found: usize) -> Option<bool> {
+        if found > 0 {
+            return Some(found >= sequence);
+        }
+        let never = (self.floor == 0).then_some(0);
+        let (earlier, later): (Vec<usize>, Vec<usize>) =
+            never.into_iter().chain(self.removals()).partition(|state| *state < sequence);
+        match (earlier.is_empty(), later.is_empty()) {
+            (true, false) => Some(true),
+            (false, false) => None,
+            // With no reason at all the key was lost, and this write with it.
+            (_, true) => Some(false),
+        }
+    }
+
+    /// Compares what was found of the key (0: nothing) with what may be there.
+    fn judge(&mut self, at: usize, found: usize, verdict: &mut Verdict) {
+        // The latest that explains it: nothing sent until now may be found any more.
+        let state = if found == 0 { self.removals().last().unwrap_or(0) } else { found };
+        if state < self.floor {
+            let what = if self.sent[self.floor - 1].removes { "removal" } else { "write" };
+            verdict.lose(&format!("{}: {what} {} was acknowledged, {found} was found", name(at), self.floor));
+        } else if found > 0 {
+            verdict.recovered += 1;
+        }
+        self.floor = state;
     }
 }
 
@@ -190,6 +311,11 @@ impl Verdict {
     fn invent(&mut self, what: &str) {
         self.invented += 1;
         self.example(format!("invented: {what}"));
+    }
+
+    fn tear(&mut self, what: &str) {
+        self.torn += 1;
+        self.example(format!("torn: {what}"));
     }
 
     fn example(&mut self, what: String) {
@@ -207,17 +333,20 @@ fn place(key: &str) -> Option<usize> {
     key.strip_prefix('k').filter(|digits| digits.len() == 6)?.parse().ok()
 }
 
-fn tags(at: usize) -> Value {
-    json!([format!("t:{}", at % 17)])
+/// One that stays and one that changes with each write, so that index entries come and go.
+fn tags(at: usize, sequence: usize) -> Value {
+    json!([format!("s:{}", sequence % 5), format!("t:{}", at % 17)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const VALUES: Mix = Mix { removals: 0, batches: 0 };
+
     /// A ledger of one key with that many writes, all acknowledged with the promise.
     fn written(times: usize, promise: Promise) -> Ledger {
-        let mut ledger = Ledger::new(7, 1);
+        let mut ledger = Ledger::new(7, 1, VALUES);
         for _ in 0..times {
             ledger.next_line(&mut Dice::new(1), promise).expect("nothing is on its way");
             assert!(ledger.acknowledge("k000000"));
@@ -226,15 +355,20 @@ mod tests {
     }
 
     fn found(ledger: &Ledger, sequence: usize) -> Found {
-        Found { key: name(0), value: ledger.value(0, sequence), tags: Some(tags(0)) }
+        found_of(ledger, 0, sequence)
+    }
+
+    fn found_of(ledger: &Ledger, at: usize, sequence: usize) -> Found {
+        Found { key: name(at), value: ledger.value(at, sequence), tags: Some(tags(at, sequence)) }
     }
 
     #[test]
     fn a_line_carries_what_the_importer_needs() {
-        let mut ledger = Ledger::new(7, 1);
+        let mut ledger = Ledger::new(7, 1, VALUES);
         let line = ledger.next_line(&mut Dice::new(1), Promise::Relaxed).expect("one key is free");
-        let line: Value = serde_json::from_str(&line).expect("JSON");
-        assert_eq!((&line["key"], &line["tags"]), (&json!("k000000"), &json!(["t:0"])));
+        assert_eq!(line.keys, 1);
+        let line: Value = serde_json::from_str(&line.text).expect("JSON");
+        assert_eq!((&line["key"], &line["tags"]), (&json!("k000000"), &json!(["s:1", "t:0"])));
         assert_eq!((&line["durability"], &line["value"]), (&json!("relaxed"), &ledger.value(0, 1)));
         assert!(ledger.next_line(&mut Dice::new(1), Promise::Kept).is_none(), "one write per key on its way");
     }
@@ -243,7 +377,7 @@ mod tests {
     fn what_was_acknowledged_has_to_be_there() {
         let mut ledger = written(3, Promise::Kept);
         let older = found(&ledger, 2);
-        assert!(!ledger.expects_nothing() && Ledger::new(7, 1).expects_nothing());
+        assert!(!ledger.expects_nothing() && Ledger::new(7, 1, VALUES).expects_nothing());
         assert_eq!(ledger.clone().judge(&[]).lost, 1);
         assert_eq!(ledger.clone().judge(&[older]).lost, 1);
         let newest = found(&ledger, 3);
@@ -316,10 +450,101 @@ mod tests {
         let stranger = Found { key: "k000009".to_owned(), ..good.clone() };
         let future = Found { value: ledger.value(0, 2), ..good.clone() };
         let tagless = Found { tags: Some(json!([])), ..good.clone() };
-        for bad in [flipped, stranger, future, tagless] {
+        let stale = Found { tags: Some(tags(0, 2)), ..good.clone() };
+        for bad in [flipped, stranger, future, tagless, stale] {
             assert_eq!(ledger.clone().judge(std::slice::from_ref(&bad)).invented, 1, "{bad:?}");
         }
         assert_eq!(ledger.judge(&[good.clone(), good]).invented, 1);
+    }
+
+    /// Sends one line of that mix and acknowledges its writes.
+    fn send(ledger: &mut Ledger, mix: Mix, acknowledge: bool) {
+        ledger.mix = mix;
+        let line = ledger.next_line(&mut Dice::new(1), Promise::Kept).expect("a key is free");
+        for at in 0..ledger.keys.len() {
+            if acknowledge && ledger.keys[at].waiting {
+                assert!(ledger.acknowledge(&name(at)), "{}", line.text);
+            }
+        }
+    }
+
+    const REMOVAL: Mix = Mix { removals: 100, batches: 0 };
+    const BATCH: Mix = Mix { removals: 0, batches: 100 };
+
+    #[test]
+    fn an_acknowledged_removal_stays_unless_the_key_is_set_later() {
+        let mut ledger = written(1, Promise::Kept);
+        let first = found(&ledger, 1);
+        send(&mut ledger, REMOVAL, true);
+        assert_eq!(ledger.clone().judge(&[]), Verdict::default());
+        assert_eq!(ledger.clone().judge(std::slice::from_ref(&first)).lost, 1, "it came back");
+        let mut holds_removal = first.clone();
+        holds_removal.value = ledger.value(0, 2);
+        assert_eq!(ledger.clone().judge(&[holds_removal]).invented, 1);
+        send(&mut ledger, VALUES, true);
+        let third = found(&ledger, 3);
+        assert_eq!(ledger.clone().judge(&[third]).recovered, 1);
+        assert_eq!(ledger.judge(&[]).lost, 1, "set after the removal, and lost");
+    }
+
+    #[test]
+    fn a_removal_on_its_way_may_have_happened_and_then_stays() {
+        let mut ledger = written(1, Promise::Kept);
+        let first = found(&ledger, 1);
+        send(&mut ledger, REMOVAL, false);
+        ledger.writer_is_gone();
+        assert_eq!(ledger.clone().judge(std::slice::from_ref(&first)).recovered, 1);
+        assert_eq!(ledger.judge(&[]), Verdict::default());
+        assert_eq!(ledger.judge(&[first]).lost, 1, "seen to be removed, it stays removed");
+    }
+
+    #[test]
+    fn a_batch_is_there_whole_or_not_at_all() {
+        let mut ledger = Ledger::new(7, 2, BATCH);
+        send(&mut ledger, BATCH, false);
+        ledger.writer_is_gone();
+        let both = [found_of(&ledger, 0, 1), found_of(&ledger, 1, 1)];
+        assert_eq!(ledger.clone().judge(&[]), Verdict::default());
+        assert_eq!(ledger.clone().judge(&both), Verdict { recovered: 2, ..Verdict::default() });
+        for one in &both {
+            let verdict = ledger.clone().judge(std::slice::from_ref(one));
+            assert_eq!((verdict.torn, verdict.lost), (1, 0), "{:?}", verdict.examples);
+        }
+    }
+
+    #[test]
+    fn a_batch_of_removals_is_torn_where_a_key_is_left() {
+        let mut ledger = Ledger::new(7, 2, BATCH);
+        send(&mut ledger, BATCH, true);
+        let both = [found_of(&ledger, 0, 1), found_of(&ledger, 1, 1)];
+        ledger.judge(&both);
+        send(&mut ledger, Mix { removals: 100, batches: 100 }, false);
+        ledger.writer_is_gone();
+        assert_eq!(ledger.clone().judge(&both).torn, 0);
+        assert_eq!(ledger.clone().judge(&[]).torn, 0);
+        assert_eq!(ledger.clone().judge(&both[..1]).torn, 1);
+    }
+
+    #[test]
+    fn a_batch_that_never_happened_is_no_tear_when_a_key_is_written_later() {
+        let mut ledger = Ledger::new(7, 2, BATCH);
+        send(&mut ledger, BATCH, false);
+        ledger.writer_is_gone();
+        assert_eq!(ledger.judge(&[]), Verdict::default());
+        send(&mut ledger, VALUES, true);
+        let at = usize::from(ledger.keys[0].sent.len() < 2);
+        let later = found_of(&ledger, at, 2);
+        assert_eq!(ledger.judge(&[later]), Verdict { recovered: 1, ..Verdict::default() });
+    }
+
+    #[test]
+    fn all_kinds_of_lines_are_sent() {
+        let (mut ledger, mut dice) = (Ledger::new(7, 300, Mix::FULL), Dice::new(3));
+        let texts: Vec<Line> = std::iter::from_fn(|| ledger.next_line(&mut dice, Promise::Relaxed)).collect();
+        assert_eq!(texts.iter().map(|line| line.keys).sum::<usize>(), 300);
+        let count = |what: &str| texts.iter().filter(|line| line.text.contains(what)).count();
+        assert!(count("\"batch\"") > 10 && count("\"remove\"") > 10 && count("relaxed") > 10);
+        assert!(texts.iter().all(|line| line.keys == 1 || !line.text.contains("relaxed")));
     }
 
     #[test]
