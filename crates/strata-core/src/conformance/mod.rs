@@ -15,7 +15,8 @@
 //!
 //! A dead record has to stay, in every index, until somebody removes or replaces it: a store removes nothing by itself.
 //!
-//! Beside the suite: [`Kept`] holds what a store stands on, such as a temporary folder; and [`Faulty`], a wrapper that fails the nth call, for tests of whatever stands on a store.
+//! Beside the suite: [`Kept`] holds what a store stands on, such as a temporary folder; [`Faulty`], a wrapper that fails the nth call, and [`every_schedule`], which tries every order in which a
+//! few tasks can reach a store, for tests of whatever stands on one.
 
 mod atomicity;
 mod basics;
@@ -23,6 +24,8 @@ mod drive;
 mod due;
 mod faulty;
 mod guards;
+#[cfg(not(target_arch = "wasm32"))]
+mod interleave;
 mod kept;
 mod limits;
 #[cfg(not(target_arch = "wasm32"))]
@@ -45,6 +48,8 @@ pub use drive::{Drive, block_on, parked};
 pub use due::due;
 pub use faulty::{Fault, Faulty, every_call};
 pub use guards::guards;
+#[cfg(not(target_arch = "wasm32"))]
+pub use interleave::{Stepped, Task, World, every_schedule};
 pub use kept::Kept;
 pub use limits::limits;
 #[cfg(not(target_arch = "wasm32"))]

@@ -2,8 +2,6 @@
 //! operations can meet.
 
 mod faults;
-#[path = "../../../strata-ttl/tests/it/interleave.rs"]
-mod interleave;
 mod life;
 mod not_again;
 mod orders;

@@ -7,8 +7,8 @@ use strata_core::conformance::block_on;
 use strata_core::{ErrorKind, Store};
 use strata_session::{Session, SessionToken};
 
-use crate::interleave::{Stepped, Task, World, every_schedule};
 use crate::{MINUTE, created, kind_of, opened, raw, world, world_over};
+use strata_core::conformance::{Stepped, Task, World, every_schedule};
 
 #[test]
 fn not_again_one_shared_key_for_all_sessions() {

@@ -7,8 +7,8 @@ use strata_core::conformance::block_on;
 use strata_core::{ErrorKind, ReferenceStore, Result, Store};
 use strata_session::{Session, SessionToken, Sessions};
 
-use crate::interleave::{Stepped, Task, World, every_schedule};
 use crate::{created, opened, raw, world_over};
+use strata_core::conformance::{Stepped, Task, World, every_schedule};
 
 /// A session with one value that several operations meet on, and what became of them.
 struct Meeting {

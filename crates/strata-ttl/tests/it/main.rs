@@ -1,7 +1,6 @@
 //! Policies, clock, watermark and sweeper together, over the reference store.
 
 mod clock;
-mod interleave;
 mod life;
 mod single;
 mod sweeper;

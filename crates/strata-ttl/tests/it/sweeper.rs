@@ -13,9 +13,9 @@ use strata_core::{
 };
 use strata_ttl::{Sweeper, Watermark};
 
-use crate::interleave::{Stepped, Task, World, every_schedule};
 use crate::single::Single;
 use crate::{HOUR, MINUTE, SECOND, reference, world};
+use strata_core::conformance::{Stepped, Task, World, every_schedule};
 
 /// A timer that moves the clock by what it is asked to wait, remembers it, and gives way once.
 #[derive(Debug)]

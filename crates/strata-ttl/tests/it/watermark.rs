@@ -10,8 +10,8 @@ use strata_core::{
 };
 use strata_ttl::Watermark;
 
-use crate::interleave::{Stepped, World, every_schedule};
 use crate::{reference, world};
+use strata_core::conformance::{Stepped, World, every_schedule};
 
 fn at(millis: u64) -> Timestamp {
     Timestamp::from_millis(millis)

@@ -7,11 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use crate::batch::{Batch, Committed};
+use crate::error::Result;
+use crate::key::Key;
+use crate::record::Record;
+use crate::scan::{Page, Scan};
+use crate::store::{Capabilities, Store};
 use async_trait::async_trait;
-use strata_core::{Batch, Capabilities, Committed, Key, Page, Record, Result, Scan, Store};
 
 /// A store that, once it is told to, gives way before each call, so that a schedule decides which task's call comes next.
-pub(crate) struct Stepped {
+pub struct Stepped {
     inner: Arc<dyn Store>,
     pausing: AtomicBool,
     /// How often a call has given way.
@@ -19,12 +24,13 @@ pub(crate) struct Stepped {
 }
 
 impl Stepped {
-    pub(crate) fn over(inner: Arc<dyn Store>) -> Arc<Self> {
+    /// A store that calls reach in the order they come, until it is told to pause.
+    pub fn over(inner: Arc<dyn Store>) -> Arc<Self> {
         Arc::new(Self { inner, pausing: AtomicBool::new(false), stops: AtomicUsize::new(0) })
     }
 
     /// From now on calls give way first, or no longer do.
-    pub(crate) fn pause(&self, pausing: bool) {
+    pub fn pause(&self, pausing: bool) {
         self.pausing.store(pausing, Ordering::SeqCst);
     }
 
@@ -78,17 +84,26 @@ impl fmt::Display for Stepped {
 }
 
 /// A task of a schedule.
-pub(crate) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One world: its store, the tasks that meet in it, and what has to hold when all of them are done.
-pub(crate) struct World {
-    pub(crate) store: Arc<Stepped>,
-    pub(crate) tasks: Vec<Task>,
-    pub(crate) check: Box<dyn FnOnce()>,
+pub struct World {
+    /// What the tasks meet in.
+    pub store: Arc<Stepped>,
+    /// The tasks.
+    pub tasks: Vec<Task>,
+    /// What has to hold afterwards.
+    pub check: Box<dyn FnOnce()>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("tasks", &self.tasks.len()).finish_non_exhaustive()
+    }
 }
 
 /// Builds the world anew for each order in which its tasks can be polled, runs it, and checks it. Says how many there were.
-pub(crate) fn every_schedule(mut world: impl FnMut() -> World) -> usize {
+pub fn every_schedule(mut world: impl FnMut() -> World) -> usize {
     let mut choices: Vec<(usize, usize)> = Vec::new();
     let mut count = 0;
     loop {
