@@ -75,6 +75,26 @@ fn holds(folder: &Path, text: &str) -> bool {
 }
 
 #[tokio::test]
+async fn an_existing_store_is_one_with_a_header_and_looking_writes_none() {
+    let place = Place::new();
+    strata::SledConfig::new(place.at("data")).open().expect("a store without header");
+    for builder in [place.sealed(), place.sled().plaintext()] {
+        assert_eq!(builder.existing().open().await.expect_err("not begun").kind(), ErrorKind::Gone);
+    }
+    assert!(!place.at("key").exists(), "no key was drawn for it");
+    place.sealed().open().await.expect("begun now").close().await.expect("close");
+    place.sealed().existing().open().await.expect("there").close().await.expect("close");
+    let store = Arc::new(strata::ReferenceStore::default());
+    let key = strata::Key::new("k").expect("key");
+    let write = Write::Put { payload: Payload::from(&b"x"[..]), expiry: Keep::Keep, tags: Keep::Keep };
+    let op = Op { key, guard: Guard::Any, write };
+    let batch = Batch::one(Timestamp::from_millis(1), Durability::Volatile, op);
+    strata::Store::commit(&*store, batch).await.expect("a record");
+    let foreign = strata::builder().store(store).plaintext().existing().open().await;
+    assert_eq!(foreign.expect_err("no header").kind(), ErrorKind::Foreign);
+}
+
+#[tokio::test]
 async fn what_is_stored_is_there_after_reopening() {
     let place = Place::new();
     let db = opened(place.sealed()).await;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{Run, Shell, lines, long};
 
 #[test]
-fn bad_names_and_values_are_usage_errors_or_too_large() {
+fn s38_bad_names_and_sizes_are_usage_errors_or_too_large() {
     let shell = Shell::with_value();
     shell.run(&["set", "", "1"]).fails(2, "empty");
     shell.run(&["set", &long(513), "1"]).fails(2, "at most 512");
