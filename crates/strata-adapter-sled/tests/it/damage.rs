@@ -293,3 +293,23 @@ fn s32_a_log_that_lost_its_end_is_refused_until_that_is_accepted() {
     }
     assert!(accepted > 0, "no cut could be accepted");
 }
+
+#[cfg(unix)]
+#[test]
+fn s32_pages_that_go_bad_under_an_open_store_are_told_by_a_check() {
+    let folder = folder();
+    let store = SledConfig::new(folder.path()).cache_bytes(1 << 20).open().expect("opens");
+    for number in 0..12_000 {
+        done(&store, [put(&format!("key:{number}"), &[7; 700], Expiry::NEVER, &[])]);
+    }
+    block_on(store.flush()).expect("flushed");
+    let log = folder.path().join("db");
+    let len = usize::try_from(std::fs::metadata(&log).expect("there").len()).expect("small");
+    let file = std::fs::OpenOptions::new().write(true).open(&log).expect("opened");
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0x55; len], 0).expect("written");
+    let check = store.check().expect("a report all the same");
+    assert_eq!(check.counts.get(&ProblemKind::Unreadable), Some(&1), "{:?}", check.counts);
+    let error = block_on(store.get(&key("key:1"))).expect_err("the handle has ended");
+    assert_eq!(error.kind(), ErrorKind::Poisoned);
+    assert!(error.to_string().contains("restore a backup"), "{error}");
+}
