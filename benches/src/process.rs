@@ -1,4 +1,4 @@
-//! What the system says about this process: memory, writes. Linux only; elsewhere there are no answers.
+//! What the system says about this process: its memory. Linux only; elsewhere there are no answers.
 
 use std::fs::read_to_string;
 
@@ -7,11 +7,6 @@ pub fn resident_bytes() -> Option<u64> {
     // "VmRSS:     1234 kB"
     let status = read_to_string("/proc/self/status").ok()?;
     field(&status, "VmRSS:").map(|kilobytes| kilobytes * 1024)
-}
-
-/// Calls of `write` and its relatives so far.
-pub fn write_calls() -> Option<u64> {
-    field(&read_to_string("/proc/self/io").ok()?, "syscw:")
 }
 
 fn field(text: &str, name: &str) -> Option<u64> {
@@ -25,9 +20,8 @@ mod tests {
 
     #[test]
     fn fields_are_found_by_name() {
-        let text = "VmHWM:\t  20 kB\nVmRSS:\t  12 kB\nsyscw: 7\n";
+        let text = "VmHWM:\t  20 kB\nVmRSS:\t  12 kB\n";
         assert_eq!(field(text, "VmRSS:"), Some(12));
-        assert_eq!(field(text, "syscw:"), Some(7));
         assert_eq!(field(text, "VmSwap:"), None);
     }
 }

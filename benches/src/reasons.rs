@@ -42,9 +42,8 @@ const REASONS: [(&str, &str); 16] = [
     ),
     (
         "p08",
-        "after sled's flush, which is a barrier already, the log is synced once more: that finds nothing to write and still flushes \
-         the disk's cache, about a fifth of the commit; and the barrier runs on a thread of its own, which has to be woken and to wake. Next: \
-         leave the second sync out where the first is known to have arrived; let a lone committer make the barrier itself",
+        "sled's own write and barrier are most of it (`sled alone` in the note); the rest is the barrier's thread, which has to be woken and \
+         to wake. Next: let a lone committer make the barrier itself",
     ),
     (
         "p10",

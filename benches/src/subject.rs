@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustix::time::{ClockId, clock_gettime};
 use strata_adapter_memory::MemoryStore;
-use strata_adapter_sled::SledConfig;
+use strata_adapter_sled::{SledConfig, SledStore};
 use strata_core::{Clock, Durability, Handle, HandleBuilder, Protection, Store, Timestamp, Touch};
 use strata_crypto::{Keyset, Nonces, Sealer, SystemRandom};
 
@@ -29,8 +29,14 @@ pub fn memory(clock: Arc<dyn Clock>, touch: Touch) -> Handle {
 
 /// An encrypted handle over sled in `folder`, with sled's cache at `cache` bytes.
 pub fn disk(folder: &Path, cache: u64, durability: Durability) -> Handle {
-    let store = SledConfig::new(folder).cache_bytes(cache).open().expect("store");
-    sealed(Arc::new(store), Arc::new(WallClock)).durability(durability).build().expect("handle")
+    disk_and_store(folder, cache, durability).0
+}
+
+/// The same, and the store itself, for what a handle does not tell.
+pub fn disk_and_store(folder: &Path, cache: u64, durability: Durability) -> (Handle, Arc<SledStore>) {
+    let store = Arc::new(SledConfig::new(folder).cache_bytes(cache).open().expect("store"));
+    let builder = sealed(Arc::clone(&store) as _, Arc::new(WallClock)).durability(durability);
+    (builder.build().expect("handle"), store)
 }
 
 /// A handle over `store` that seals, to be finished.

@@ -68,6 +68,11 @@ impl SledStore {
         self.wait("flush", self.core.barrier.level()).await
     }
 
+    /// How many barriers were made since the store was opened. Commits that wait at the same time share one.
+    pub fn barriers(&self) -> u64 {
+        self.core.barrier.made()
+    }
+
     /// The number of records, the size on disk, format and id. Reads no records.
     pub fn stats(&self) -> Result<Stats> {
         Ok(Stats {
