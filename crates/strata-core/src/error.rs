@@ -31,8 +31,12 @@ pub enum ErrorKind {
     Full,
     /// The store cannot be reached just now, or did not answer in time. Retry later.
     Unavailable,
-    /// Another process holds the store. Close it there first.
+    /// Another process holds the store: close it there first. Or the user keeps it locked, as a keyring: unlock it.
     Locked,
+    /// The operating system or a policy does not allow it. Ask whoever decides that.
+    Denied,
+    /// The user's last authentication is too long ago for this. Ask the user to authenticate again.
+    StepUp,
     /// The store can be read but not written here.
     ReadOnly,
     /// The store has refused to go on after a failed write or barrier. Reopen it and run `check`.

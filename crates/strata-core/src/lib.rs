@@ -21,11 +21,13 @@ mod journal;
 mod key;
 mod lifetime;
 mod pattern;
+mod provider;
 mod random;
 mod record;
 mod reference;
 mod scan;
 mod seal;
+mod spawn;
 mod store;
 mod time;
 
@@ -40,18 +42,20 @@ pub use envelope::Envelope;
 pub use error::{Error, ErrorKind, Result};
 pub use expiry::Expiry;
 pub use handle::{
-    Body, Entries, Export, Exported, Handle, HandleBuilder, Imported, Info, Keys, Needs, Purged, Resealed,
-    Selection, Set, Staged, Touch, Ttl, View, Writes,
+    Body, Entries, Export, Exported, Handle, HandleBuilder, Imported, Info, Keys, Lifted, Needs, Purged,
+    Resealed, Selection, Set, Staged, Touch, Ttl, View, Writes,
 };
 pub use journal::Journal;
 pub use key::{Key, KeyPrefix, Tag, Tags};
 pub use lifetime::Lifetime;
 pub use pattern::Pattern;
+pub use provider::{KeyProvider, KeyText, StoreId};
 pub use random::{NoRandom, Random};
 pub use record::{Payload, Record, Version};
 pub use reference::ReferenceStore;
 pub use scan::{Cursor, Page, Scan, Select};
 pub use seal::{KeyId, Protection, Seal};
+pub use spawn::Spawn;
 pub use store::{Atomicity, Capabilities, Coherence, GuardScope, Listing, Store};
 pub use time::{Clock, ManualClock, Timer, Timestamp};
 

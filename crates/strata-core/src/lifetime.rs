@@ -66,6 +66,21 @@ impl Lifetime {
         Self::FOREVER.with_idle(idle)
     }
 
+    /// The life that goes on where `expiry` stands at `now`: deadline and cap stay, an idle time starts anew.
+    pub fn continuing(expiry: Expiry, now: Timestamp) -> Self {
+        let life = expiry.idle_time().map_or(Self::FOREVER, Self::idle);
+        match (expiry.not_after(), expiry.deadline()) {
+            // Named both ways, so that a cap stays a cap and does not move with the start.
+            (Some(cap), deadline) if expiry.idle_time().is_some() || deadline == Some(cap) => {
+                life.with_until(cap).at_most(cap.since(now))
+            }
+            // A deadline before a cap, and nothing that could move it: the deadline is the end.
+            (Some(cap), Some(deadline)) => life.with_until(deadline).at_most(cap.since(now)),
+            (None, Some(deadline)) if expiry.idle_time().is_none() => life.with_until(deadline),
+            _ => life,
+        }
+    }
+
     /// Adds a cap, counted from the start, that no activity passes.
     #[must_use]
     pub const fn at_most(mut self, cap: Duration) -> Self {
@@ -187,6 +202,29 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Invalid);
             assert!(error.to_string().contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn a_life_goes_on_where_it_stood() {
+        let now = Timestamp::from_millis(1_000_000);
+        let later = now.saturating_add(HOUR);
+        for life in [
+            Lifetime::FOREVER,
+            Lifetime::ttl(3 * HOUR),
+            Lifetime::until(later.saturating_add(HOUR)),
+            Lifetime::idle(2 * HOUR),
+            Lifetime::idle(2 * HOUR).at_most(12 * HOUR),
+            Lifetime::FOREVER.at_most(5 * HOUR),
+        ] {
+            let stood = life.starting(now).expect("valid");
+            let goes_on = Lifetime::continuing(stood, later).starting(later).expect("valid");
+            let mut expected = stood;
+            expected.slide_to(later.saturating_add(stood.idle_time().unwrap_or_default()));
+            assert_eq!(goes_on, expected, "{life:?}");
+        }
+        let early = Expiry::at(later).capped(later.saturating_add(HOUR));
+        let goes_on = Lifetime::continuing(early, now).starting(now).expect("valid");
+        assert_eq!(goes_on.deadline(), Some(later), "a fixed deadline before a cap");
     }
 
     #[test]

@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use strata_core::{Error, ErrorKind, Protection, Result};
+use strata_core::{Error, ErrorKind, KeyProvider, KeyText, Protection, Result, StoreId};
 use zeroize::Zeroizing;
 
-use crate::header::StoreId;
-use crate::provider::{KeyProvider, KeyText};
 use crate::text::MAX_TEXT;
 
 /// Keyset files: one that is named, or one per store in a folder.

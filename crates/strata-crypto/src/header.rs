@@ -1,15 +1,13 @@
-//! The store's header: who keeps its keys, which they are, and how to check them. [`StoreId`], [`StoreInfo`], [`inspect`].
+//! The store's header: who keeps its keys, which they are, and how to check them. [`StoreInfo`], [`inspect`].
 //!
 //! One system record, `~strata:header`, plain JSON without an envelope. It holds no secret. It is not authenticated: somebody who can write
 //! to the store can make it refuse to open, but not make it accept another key than the owner's, plaintext where keys were given,
 //! or a cheaper passphrase.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 use strata_core::{
     Batch, Capabilities, Durability, Error, ErrorKind, Expiry, Guard, Keep, Key, KeyId, Op, Payload,
-    Protection, Result, Store, Tags, Timestamp, Version, Write,
+    Protection, Result, Store, StoreId, Tags, Timestamp, Version, Write,
 };
 
 use crate::keyset::{KeyInfo, Keyset};
@@ -23,34 +21,6 @@ pub(crate) const NAME: &str = "~strata:header";
 const FORMAT: u32 = 1;
 /// The longest header read, in bytes: several times what 64 keys take.
 const MAX_BYTES: usize = 64 * 1024;
-
-/// The name a store is given when it is made: 16 random bytes. Public.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct StoreId([u8; 16]);
-
-impl StoreId {
-    /// The id of these bytes.
-    pub const fn new(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-
-    /// The bytes.
-    pub const fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Display for StoreId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(&self.0))
-    }
-}
-
-impl fmt::Debug for StoreId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StoreId({self})")
-    }
-}
 
 /// What a store's header says, for people and tools.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,7 +172,7 @@ struct RawKey {
 impl Raw {
     /// The header, if it is one that could have been written: keys told apart, one of them primary, none in plaintext.
     fn check(self) -> Option<Header> {
-        let id = hex::decode(&self.store).map(StoreId)?;
+        let id = hex::decode(&self.store).map(StoreId::new)?;
         let protection = [Protection::Plaintext, Protection::Sealed, Protection::OsKeyring]
             .into_iter()
             .find(|protection| name_of(*protection) == self.protection)?;

@@ -3,15 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use strata_core::{Protection, Result};
+use strata_core::{KeyProvider, Protection, Result};
 
+use crate::env::EnvKeys;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::file::FileKeys;
 use crate::keyset::Keyset;
 use crate::master::MasterKey;
 use crate::nonce::Nonces;
 use crate::passphrase::Passphrase;
-use crate::provider::{EnvKeys, KeyProvider};
 
 /// Where the keys of a store come from, and what is asked of them.
 #[derive(Clone)]

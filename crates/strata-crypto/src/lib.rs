@@ -12,6 +12,7 @@
 mod cache;
 mod cipher;
 mod derive;
+mod env;
 #[cfg(not(target_arch = "wasm32"))]
 mod file;
 mod fork;
@@ -23,7 +24,6 @@ mod master;
 mod nonce;
 mod open;
 mod passphrase;
-mod provider;
 mod random;
 mod rekey;
 mod room;
@@ -32,20 +32,23 @@ mod store_keys;
 mod text;
 mod unlock;
 
+pub use env::EnvKeys;
 #[cfg(not(target_arch = "wasm32"))]
 pub use file::FileKeys;
-pub use header::{StoreId, StoreInfo, inspect};
+pub use header::{StoreInfo, inspect};
 pub use keys::Keys;
 pub use keyset::{KeyInfo, Keyset};
 pub use master::{CheckValue, MasterKey};
 pub use nonce::Nonces;
 pub use open::{KeyReport, Opened, open, open_plaintext};
 pub use passphrase::Passphrase;
-pub use provider::{EnvKeys, KeyProvider, KeyText};
 pub use random::SystemRandom;
 pub use rekey::Rekeyed;
 pub use sealer::Sealer;
 pub use store_keys::StoreKeys;
+
+/// The ingredient that gives keys, as core has it.
+pub use strata_core::{KeyProvider, KeyText, StoreId};
 
 /// The examples of the README are compiled and run.
 #[cfg(doctest)]

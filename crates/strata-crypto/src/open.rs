@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use strata_core::{
     Envelope, Error, ErrorKind, Guard, KeyId, KeyPrefix, Listing, Protection, Random, Result, Scan, Select,
-    Store, Timestamp, Version,
+    Store, StoreId, Timestamp, Version,
 };
 
-use crate::header::{self, Header, StoreId};
+use crate::header::{self, Header};
 use crate::keys::Keys;
 use crate::keyset::{KeyInfo, Keyset};
 use crate::random::draw;

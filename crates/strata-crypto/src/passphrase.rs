@@ -8,11 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use serde::{Deserialize, Serialize};
-use strata_core::{Error, ErrorKind, Random, Result};
+use strata_core::{Error, ErrorKind, Random, Result, StoreId};
 use zeroize::Zeroizing;
 
 use crate::derive::passphrase_key;
-use crate::header::StoreId;
 use crate::hex;
 use crate::keyset::Keyset;
 use crate::random::draw;

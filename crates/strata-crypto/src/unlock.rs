@@ -4,14 +4,15 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use strata_core::{Error, ErrorKind, KeyId, Protection, Random, Result, Timestamp};
+use strata_core::{
+    Error, ErrorKind, KeyId, KeyProvider, KeyText, Protection, Random, Result, StoreId, Timestamp,
+};
 
-use crate::header::{Header, StoreId};
+use crate::header::Header;
 use crate::keys::Source;
 use crate::keyset::{KeyInfo, Keyset};
 use crate::master::MasterKey;
 use crate::passphrase::{Wrapped, Wrapping};
-use crate::provider::{KeyProvider, KeyText};
 use crate::random::draw;
 use crate::text::Material;
 

@@ -1,11 +1,38 @@
 //! Session managers over any Strata handle: what a program does with sessions, in terms of users and tokens. They know the
 //! handle, never a store, a cipher, a clock or a runtime.
 //!
-//! [`basic`] holds sessions of named values behind a bearer token.
+//! | module | what it manages |
+//! |---|---|
+//! | [`basic`] | sessions of named values behind a bearer token |
+//! | [`auth`] | people who have signed in: claims, roster, limits, freshness |
+//! | [`tokens`] | a client's access and refresh tokens |
+//! | [`refresh`] | a server's refresh tokens: families, rotation, reuse |
+//! | [`migration`] | guests who become users |
+//! | [`fingerprint`] | how much a device looks like the one that signed in |
+//! | [`analytics`] | visits, their delivery, and what they tell |
+//! | [`security`] | what happened, as typed events |
 
+pub mod analytics;
+pub mod auth;
 pub mod basic;
+pub mod fingerprint;
+pub mod migration;
+pub mod refresh;
+pub mod security;
+pub mod tokens;
 
-pub use basic::{Ids, Limits, Session, SessionId, SessionKind, SessionToken, Sessions, SessionsBuilder};
+mod bearer;
+mod id;
+mod limits;
+mod roster;
+mod secret;
+mod token;
+mod values;
+
+pub use basic::{Ids, Session, SessionKind, Sessions, SessionsBuilder};
+pub use id::{FamilyId, SessionId};
+pub use limits::Limits;
+pub use token::SessionToken;
 
 /// The examples of the README are compiled.
 #[cfg(doctest)]

@@ -67,10 +67,10 @@ pub use strata_core::{
     Atomicity, Batch, Before, Body, BoxFuture, Bus, Capabilities, Change, ChangeKind, Clock, Codec,
     Coherence, Collection, Committed, Cursor, Durability, Effect, Entries, Error, ErrorKind, Event, Expiry,
     Export, Exported, Guard, GuardScope, Handle, HandleBuilder, Hub, Imported, Info, Journal, Keep, Key,
-    KeyId, KeyPrefix, Lifetime, Listing, ManualClock, MaybeSend, MaybeSync, Needs, NoRandom, Op, Ops, Origin,
-    Outcome, Page, Pattern, Payload, Protection, Purged, Random, Record, ReferenceStore, Resealed, Result,
-    Scan, Seal, Select, Selection, Set, Shape, Staged, Store, Subscription, Tag, Tags, Timer, Timestamp,
-    Touch, Ttl, Value, Version, View, Write, Writes,
+    KeyId, KeyPrefix, KeyProvider, KeyText, Lifetime, Lifted, Listing, ManualClock, MaybeSend, MaybeSync,
+    Needs, NoRandom, Op, Ops, Origin, Outcome, Page, Pattern, Payload, Protection, Purged, Random, Record,
+    ReferenceStore, Resealed, Result, Scan, Seal, Select, Selection, Set, Shape, Spawn, Staged, Store,
+    StoreId, Subscription, Tag, Tags, Timer, Timestamp, Touch, Ttl, Value, Version, View, Write, Writes,
 };
 #[cfg(feature = "crypto")]
 pub use strata_crypto::{self as crypto, Keys, Keyset, SystemRandom};

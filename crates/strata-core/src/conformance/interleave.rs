@@ -1,6 +1,7 @@
-//! Every order in which a few tasks can reach the store: [`Stepped`], a store that pauses before each call, and
-//! [`every_schedule`], which polls the tasks by hand.
+//! Every order in which a few tasks can reach the store: [`Stepped`], a store that pauses before each call, [`every_schedule`],
+//! which polls the tasks by hand, and [`sampled_schedules`] where there are too many to try all.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -107,7 +108,12 @@ pub fn every_schedule(mut world: impl FnMut() -> World) -> usize {
     let mut choices: Vec<(usize, usize)> = Vec::new();
     let mut count = 0;
     loop {
-        run(world(), &mut choices);
+        run(world(), |step, among| {
+            if step == choices.len() {
+                choices.push((0, among));
+            }
+            choices[step].0
+        });
         count += 1;
         assert!(count < 200_000, "too many schedules to try; let fewer tasks meet");
         while choices.last().is_some_and(|(chosen, among)| chosen + 1 == *among) {
@@ -120,17 +126,41 @@ pub fn every_schedule(mut world: impl FnMut() -> World) -> usize {
     }
 }
 
-/// Follows `choices` as far as they go, the first runnable task after that, and writes down what was chosen among how many.
-fn run(world: World, choices: &mut Vec<(usize, usize)>) {
+/// Runs `count` schedules drawn from `seed`: at each step any of the tasks is as likely as another. The same seed draws the same
+/// schedules. Says how many different ones there were.
+pub fn sampled_schedules(seed: u64, count: usize, mut world: impl FnMut() -> World) -> usize {
+    let mut state = seed;
+    let mut different = HashSet::new();
+    for _ in 0..count {
+        let mut choices = Vec::new();
+        run(world(), |_, among| {
+            let drawn = draw(&mut state) % among as u64;
+            choices.push(drawn);
+            // Below `among`, which is a `usize`.
+            usize::try_from(drawn).unwrap_or(0)
+        });
+        different.insert(choices);
+    }
+    different.len()
+}
+
+/// `SplitMix64`, whose draws are known and need no source.
+fn draw(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut word = *state;
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+/// Asks `choose` for each step, with its number, which of so many tasks goes on.
+fn run(world: World, mut choose: impl FnMut(usize, usize) -> usize) {
     let World { store, mut tasks, check } = world;
     store.pause(true);
     let mut step = 0;
     while !tasks.is_empty() {
         assert!(step < 1000, "a task never ends");
-        if step == choices.len() {
-            choices.push((0, tasks.len()));
-        }
-        let chosen = choices[step].0;
+        let chosen = choose(step, tasks.len());
         if runs_to_its_end(&store, &mut tasks[chosen]) {
             drop(tasks.remove(chosen));
         }

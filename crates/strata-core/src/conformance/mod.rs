@@ -15,8 +15,9 @@
 //!
 //! A dead record has to stay, in every index, until somebody removes or replaces it: a store removes nothing by itself.
 //!
-//! Beside the suite: [`Kept`] holds what a store stands on, such as a temporary folder; [`Faulty`], a wrapper that fails the nth call, and [`every_schedule`], which tries every order in which a
-//! few tasks can reach a store, for tests of whatever stands on one.
+//! Beside the suite: [`Kept`] holds what a store stands on, such as a temporary folder; [`Faulty`], a wrapper that fails the nth call, and [`PerKey`], one that commits a
+//! key at a time; and [`every_schedule`], which tries every order in which a few tasks can reach a store, for tests of whatever stands
+//! on one.
 
 mod atomicity;
 mod basics;
@@ -31,6 +32,7 @@ mod limits;
 #[cfg(not(target_arch = "wasm32"))]
 mod model;
 mod paging;
+mod per_key;
 mod prefixes;
 #[cfg(not(target_arch = "wasm32"))]
 mod races;
@@ -49,12 +51,13 @@ pub use due::due;
 pub use faulty::{Fault, Faulty, every_call};
 pub use guards::guards;
 #[cfg(not(target_arch = "wasm32"))]
-pub use interleave::{Stepped, Task, World, every_schedule};
+pub use interleave::{Stepped, Task, World, every_schedule, sampled_schedules};
 pub use kept::Kept;
 pub use limits::limits;
 #[cfg(not(target_arch = "wasm32"))]
 pub use model::{Model, model};
 pub use paging::paging;
+pub use per_key::PerKey;
 pub use prefixes::prefixes;
 #[cfg(not(target_arch = "wasm32"))]
 pub use races::{lost_updates, one_winner, paging_under_writers, slides_and_removals, torn_batches};

@@ -116,6 +116,16 @@ impl Handle {
         }
     }
 
+    /// The value and its version without counting as activity.
+    pub async fn peek_versioned<T: Value>(&self, name: &str) -> Result<Option<(T, Version)>> {
+        let key = self.key(name)?;
+        let now = self.pipe.now();
+        match self.pipe.live(&key, now).await? {
+            Some(record) => Ok(self.read(&key, &record, now)?.map(|value| (value, record.version))),
+            None => Ok(None),
+        }
+    }
+
     /// Looks at the opened value without decoding it into an owned one: several times cheaper than [`Handle::get`] for
     /// records of many small parts. Counts as activity, as `get` does.
     pub fn view<'a, R: 'a>(
@@ -205,7 +215,7 @@ pub(super) fn decode<T: Value>(opened: &Opened<'_>) -> Result<T> {
 }
 
 #[inline]
-fn check_shape(found: Shape, expected: Shape, name: &str) -> Result<()> {
+pub(super) fn check_shape(found: Shape, expected: Shape, name: &str) -> Result<()> {
     if found == expected { Ok(()) } else { Err(mismatch(name)) }
 }
 

@@ -55,18 +55,8 @@ impl Handle {
 
     /// Stores `value` encoded by `codec`, as [`Handle::set`]. Reading finds the codec by itself.
     pub fn set_as<'h, T: Value>(&'h self, codec: Codec, name: &str, value: &T) -> Set<'h> {
-        let parts = self.key(name).and_then(|key| {
-            let shape = codec.shape_of::<T>()?;
-            Ok(Parts {
-                key,
-                draft: Some(self.pipe.draft(codec, shape, value)?),
-                guard: Guard::Any,
-                life: None,
-                tags: Keep::Keep,
-                durability: self.pipe.durability,
-            })
-        });
-        Set { handle: self, parts: parts.map_err(Some), commit: None }
+        let draft = codec.shape_of::<T>().and_then(|shape| self.pipe.draft(codec, shape, value));
+        Set::of_draft(self, name, draft)
     }
 
     /// Removes what is under `name`, and says whether a living value was there.
@@ -88,6 +78,22 @@ impl Handle {
 }
 
 impl<'h> Set<'h> {
+    /// A set of what is encoded already.
+    #[inline]
+    pub(super) fn of_draft(handle: &'h Handle, name: &str, draft: Result<Draft>) -> Self {
+        let parts = handle.key(name).and_then(|key| {
+            Ok(Parts {
+                key,
+                draft: Some(draft?),
+                guard: Guard::Any,
+                life: None,
+                tags: Keep::Keep,
+                durability: handle.pipe.durability,
+            })
+        });
+        Self { handle, parts: parts.map_err(Some), commit: None }
+    }
+
     /// Dies this long after it is stored, whatever happens.
     pub fn ttl(self, ttl: Duration) -> Self {
         self.life(|life| life.with_ttl(ttl))

@@ -58,6 +58,18 @@ mod narrow {
     strata_core::conformance_suite!(|| -> Arc<dyn Store> { Arc::new(Narrow::default()) });
 }
 
+mod per_key {
+    //! A store of batches narrowed to one key at a time.
+    use std::sync::Arc;
+
+    use strata_core::conformance::PerKey;
+    use strata_core::{ReferenceStore, Store};
+
+    strata_core::conformance_suite!(|| -> Arc<dyn Store> {
+        Arc::new(PerKey::over(Arc::new(ReferenceStore::new())))
+    });
+}
+
 mod sparse {
     //! A store that answers late, with short and with empty pages, driven by a runtime.
     use std::sync::{Arc, LazyLock};

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use strata_core::{Atomicity, Before, Error, ErrorKind, Handle, Info, Keys, Lifetime, Needs, Result};
 
-use super::id::SessionId;
 use super::kind::SessionKind;
-use super::limits::Limits;
 use super::record::SessionRecord;
 use super::session::Session;
-use super::token::SessionToken;
+use crate::bearer::{Bearer, Bound as _, Reading};
+use crate::id::SessionId;
+use crate::limits::Limits;
+use crate::secret::Digest;
+use crate::token::SessionToken;
 
 /// How many revocations go into one commit; a store that takes a lock for it holds that under a millisecond.
 const REVOKED_TOGETHER: usize = 64;
@@ -53,7 +55,7 @@ impl Sessions {
         let token = SessionToken::mint(&**self.handle.random())?;
         let record = SessionRecord::new(token.digest());
         self.handle.set(&token.id().to_string(), &record).lifetime(self.life).if_absent().await?;
-        let session = Session::new(self.clone(), token.id(), token.digest());
+        let session = self.session(token.id(), token.digest());
         Ok((token, session))
     }
 
@@ -65,10 +67,10 @@ impl Sessions {
     pub async fn open(&self, token: &SessionToken) -> Result<Option<Session>> {
         let check = token.digest();
         let verify = |record: SessionRecord, _| {
-            if record.opens_to(&check) { Ok(()) } else { Err(Stop::Refused) }
+            if record.check().matches(&check) { Ok(()) } else { Err(Stop::Refused) }
         };
         match self.handle.examine(&token.id().to_string(), verify).await {
-            Ok(Some(())) => Ok(Some(Session::new(self.clone(), token.id(), check))),
+            Ok(Some(())) => Ok(Some(self.session(token.id(), check))),
             Ok(None) | Err(Stop::Refused) => Ok(None),
             Err(Stop::Failed(error)) => Err(error),
         }
@@ -130,8 +132,9 @@ impl Sessions {
         &self.handle
     }
 
-    pub(super) fn limits(&self) -> &Limits {
-        &self.limits
+    fn session(&self, id: SessionId, check: Digest) -> Session {
+        let bearer = Bearer::new(self.handle.clone(), self.limits, Reading::IsActivity, id, check);
+        Session::new(self.clone(), bearer)
     }
 }
 

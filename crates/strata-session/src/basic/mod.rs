@@ -2,21 +2,15 @@
 //!
 //! - [`Sessions`] creates, opens, lists and revokes them.
 //! - [`Session`] reads and changes the values of one; each access is checked against the store, none against memory.
-//! - [`SessionToken`] is what the client holds: a public [`SessionId`] and a secret of which the store has only a hash.
+//! - [`SessionToken`](crate::SessionToken) is what the client holds: a public [`SessionId`](crate::SessionId) and a secret of which the store has only a hash.
 //!
 //! One session is one record: its values cannot outlive it, and clearing, rotating or destroying it is one guarded commit.
 
-mod id;
 mod kind;
-mod limits;
 mod manager;
 mod record;
 mod session;
-mod token;
 
-pub use id::SessionId;
 pub use kind::SessionKind;
-pub use limits::Limits;
 pub use manager::{Ids, Sessions, SessionsBuilder};
 pub use session::Session;
-pub use token::SessionToken;

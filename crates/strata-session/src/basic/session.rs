@@ -2,15 +2,13 @@
 
 use std::fmt;
 
-use strata_core::{Codec, Error, ErrorKind, Info, Result, Value, Version};
+use strata_core::{Codec, Info, Result, Value};
 
-use super::id::SessionId;
 use super::manager::Sessions;
-use super::record::{SessionRecord, Stored};
-use super::token::{Digest, SessionToken};
-
-/// How often destroying is tried while others change the session. Each failure means that somebody else's change succeeded.
-const ATTEMPTS: usize = 256;
+use super::record::SessionRecord;
+use crate::bearer::{Bearer, ended};
+use crate::id::SessionId;
+use crate::token::SessionToken;
 
 /// A session that a token has opened. It holds no values and no secret, only the secret's hash: every access asks the store, so
 /// a session ended or rotated elsewhere is noticed at once.
@@ -25,23 +23,22 @@ const ATTEMPTS: usize = 256;
 #[derive(Clone)]
 pub struct Session {
     sessions: Sessions,
-    id: SessionId,
-    check: Digest,
+    bearer: Bearer<SessionRecord>,
 }
 
 impl Session {
-    pub(super) fn new(sessions: Sessions, id: SessionId, check: Digest) -> Self {
-        Self { sessions, id, check }
+    pub(super) fn new(sessions: Sessions, bearer: Bearer<SessionRecord>) -> Self {
+        Self { sessions, bearer }
     }
 
     /// Its public id.
     pub fn id(&self) -> SessionId {
-        self.id
+        self.bearer.id()
     }
 
     /// The value under `name`. Counts as activity, as every access does.
     pub async fn get<T: Value>(&self, name: &str) -> Result<Option<T>> {
-        self.read(|record| record.value(name)).await
+        self.bearer.get(name).await
     }
 
     /// Stores a value under `name`, in place of one that may be there. Others keep theirs, also those changed meanwhile.
@@ -54,10 +51,7 @@ impl Session {
 
     /// Stores a value encoded by `codec`, as [`Session::set`]. Reading finds the codec by itself.
     pub async fn set_as<T: Value>(&self, codec: Codec, name: &str, value: &T) -> Result<()> {
-        let limits = *self.sessions.limits();
-        limits.check_name(name)?;
-        let stored = Stored::encode(codec, value, &limits)?;
-        self.change(|record| record.put(name, stored.clone(), &limits)).await
+        self.bearer.set_as(codec, name, value).await
     }
 
     /// Makes what `change` returns of the value under `name`: from nothing it creates, `None` removes. Atomic: `change` runs
@@ -65,34 +59,24 @@ impl Session {
     pub async fn update<T: Value>(
         &self,
         name: &str,
-        mut change: impl FnMut(Option<T>) -> Option<T>,
+        change: impl FnMut(Option<T>) -> Option<T>,
     ) -> Result<()> {
-        let limits = *self.sessions.limits();
-        limits.check_name(name)?;
-        self.change(|record| {
-            let codec = record.codec_of(name)?.unwrap_or_default();
-            let Some(value) = change(record.value(name)?) else {
-                record.remove(name);
-                return Ok(());
-            };
-            record.put(name, Stored::encode(codec, &value, &limits)?, &limits)
-        })
-        .await
+        self.bearer.update(name, change).await
     }
 
     /// Removes the value under `name`, and says whether there was one.
     pub async fn remove(&self, name: &str) -> Result<bool> {
-        self.change(|record| Ok(record.remove(name))).await
+        self.bearer.remove(name).await
     }
 
     /// The names of all values, in order.
     pub async fn list(&self) -> Result<Vec<String>> {
-        self.read(|record| Ok(record.names())).await
+        self.bearer.list().await
     }
 
     /// Removes all values in one commit, and says how many there were. The session goes on.
     pub async fn clear(&self) -> Result<usize> {
-        self.change(|record| Ok(record.clear())).await
+        self.bearer.clear().await
     }
 
     /// Gives the session a new secret in one guarded write and returns the token to hand to the client; the old token opens
@@ -108,19 +92,7 @@ impl Session {
     /// After [`ErrorKind::Unavailable`] it is not known whether the old token still opens the session. If it does not, the
     /// session is out of reach and dies by its idle time; [`Sessions::revoke`] ends it at once.
     pub async fn rotate(&mut self) -> Result<SessionToken> {
-        let token = SessionToken::renew(self.id, &**self.sessions.handle().random())?;
-        let fresh = token.digest();
-        let written = self.change(|record| {
-            record.replace_check(fresh.clone());
-            Ok(())
-        });
-        if let Err(error) = written.await
-            && !(error.kind() == ErrorKind::Unavailable && self.is_opened_by(&fresh).await)
-        {
-            return Err(error);
-        }
-        self.check = fresh;
-        Ok(token)
+        self.bearer.rotate(|_| Ok(())).await
     }
 
     /// Ends the session, its values and its token, at once and everywhere. Says whether this call did; one that has ended
@@ -129,74 +101,17 @@ impl Session {
     /// # Errors
     /// [`ErrorKind::Gone`] if the session lives on under a new token: a replaced token ends nothing.
     pub async fn destroy(&self) -> Result<bool> {
-        for _ in 0..ATTEMPTS {
-            let Some(version) = self.verified_version().await? else { return Ok(false) };
-            match self.sessions.handle().remove_if(&self.name(), version).await {
-                Ok(()) => return Ok(true),
-                Err(error) if error.kind() == ErrorKind::Gone => return Ok(false),
-                // Somebody's change was faster: verify again, it may have been a rotation.
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let message = "the session was changed by others each time it was to be ended; retry";
-        Err(Error::new(ErrorKind::Conflict, "destroy session", message))
+        self.bearer.destroy().await
     }
 
     /// When it was created, last changed, and will end. No activity.
     pub async fn info(&self) -> Result<Info> {
-        self.sessions.info(self.id).await?.ok_or_else(ended)
-    }
-
-    fn name(&self) -> String {
-        self.id.to_string()
-    }
-
-    async fn verified_version(&self) -> Result<Option<Version>> {
-        let verify = |record: SessionRecord, version| self.verify(&record).map(|()| version);
-        self.sessions.handle().examine(&self.name(), verify).await
-    }
-
-    async fn read<R>(&self, look: impl FnOnce(&SessionRecord) -> Result<R>) -> Result<R> {
-        let look = |record: SessionRecord, _| {
-            self.verify(&record)?;
-            look(&record)
-        };
-        self.sessions.handle().examine(&self.name(), look).await?.ok_or_else(ended)
-    }
-
-    /// The one way to change a session: on the version that was read and verified, and verified again on every retry.
-    async fn change<R>(&self, mut act: impl FnMut(&mut SessionRecord) -> Result<R>) -> Result<R> {
-        let act = |record: &mut SessionRecord| {
-            self.verify(record)?;
-            act(record)
-        };
-        self.sessions.handle().try_modify(&self.name(), act).await
-    }
-
-    fn verify(&self, record: &SessionRecord) -> Result<()> {
-        if record.opens_to(&self.check) { Ok(()) } else { Err(replaced()) }
-    }
-
-    /// Whether a rotation whose answer was lost has happened.
-    async fn is_opened_by(&self, check: &Digest) -> bool {
-        let found = self.sessions.handle().peek::<SessionRecord>(&self.name()).await;
-        matches!(found, Ok(Some(record)) if record.opens_to(check))
+        self.sessions.info(self.id()).await?.ok_or_else(ended)
     }
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Session").field("id", &self.id()).finish_non_exhaustive()
     }
-}
-
-#[cold]
-fn ended() -> Error {
-    Error::new(ErrorKind::Gone, "use session", "the session has ended; create a new one")
-}
-
-#[cold]
-fn replaced() -> Error {
-    Error::new(ErrorKind::Gone, "use session", "the token was replaced by a rotation; use the new one")
 }

@@ -1,13 +1,20 @@
-//! Basic sessions over the reference store: life, tokens, limits, faults, and every order in which two or three of their
-//! operations can meet.
+//! The managers over the reference store and, by `grounds`, in memory and on disk. Basic sessions: life, tokens, limits, faults, and every order in which
+//! two or three of their operations can meet; the others each in a folder of their name.
 
+mod analytics;
+mod auth;
 mod faults;
+mod fingerprint;
+mod grounds;
 mod life;
+mod migration;
 mod not_again;
 mod orders;
+mod refresh;
 mod secrets;
 #[path = "../../../strata-ttl/tests/it/single.rs"]
 mod single;
+mod tokens;
 mod values;
 
 use std::sync::{Arc, Mutex};

@@ -394,3 +394,30 @@ async fn a_json_collection_creates_json() {
     counts.update("a", |n| Some(n.unwrap_or(0) + 1)).await.expect("update");
     assert_eq!(counts.info("a").await.expect("info").expect("there").codec, Codec::Json);
 }
+
+#[tokio::test]
+async fn a_lifted_value_goes_on_under_another_name() {
+    const HOUR: Duration = Duration::from_hours(1);
+    let World { db, clock, .. } = world();
+    db.set("guest", &7_u32).idle(HOUR).at_most(3 * HOUR).tag("t").await.expect("set");
+    let expiry = db.info("guest").await.expect("info").expect("alive").expiry;
+    clock.advance(HOUR / 2);
+    let lifted = db.lift("guest").await.expect("lift").expect("alive");
+    assert_eq!(lifted.decode::<u32>().expect("of its type"), 7);
+    assert_eq!(lifted.decode::<String>().expect_err("of another").kind(), ErrorKind::Mismatch);
+    let moved = db.lay("user", &lifted).if_absent();
+    db.writes()
+        .stage(moved)
+        .stage(db.guarded_removal("guest", Guard::Version(lifted.version())))
+        .commit()
+        .await
+        .expect("moved");
+    assert_eq!(db.get::<u32>("guest").await.expect("get"), None);
+    assert_eq!(db.peek::<u32>("user").await.expect("peek"), Some(7));
+    let info = db.info("user").await.expect("info").expect("alive");
+    assert_eq!((info.expiry.idle_time(), info.expiry.not_after()), (expiry.idle_time(), expiry.not_after()));
+    assert_eq!(info.expiry.deadline(), Some(clock.now().saturating_add(HOUR)));
+    assert!(info.tags.iter().any(|tag| tag.as_str() == "t"));
+    clock.advance(3 * HOUR);
+    assert!(db.lift("user").await.expect("lift").is_none(), "dead is gone");
+}

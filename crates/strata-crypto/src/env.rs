@@ -1,50 +1,10 @@
-//! Places that keep a store's keyset: [`KeyProvider`], and the environment as one, [`EnvKeys`].
+//! The environment as a place that keeps a store's keyset: [`EnvKeys`].
 
-use std::fmt;
 use std::path::Path;
 
 use async_trait::async_trait;
-use strata_core::{Error, ErrorKind, MaybeSend, MaybeSync, Protection, Result};
+use strata_core::{Error, ErrorKind, KeyProvider, KeyText, Protection, Result, StoreId};
 use zeroize::Zeroizing;
-
-use crate::header::StoreId;
-
-/// A keyset's text, wiped when dropped.
-pub type KeyText = Zeroizing<String>;
-
-/// A place that keeps the keys of stores: a file, the environment, the operating system's keyring.
-///
-/// A provider may block shortly (a file) or longer (a keyring that asks the user); whoever minds runs
-/// [`open`](crate::open()) off its executor. No error shows any of a text. A place that is there but locked or unreachable is
-/// [`ErrorKind::Unavailable`], never "no keys".
-#[cfg_attr(not(target_arch = "wasm32"), async_trait)]
-#[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
-pub trait KeyProvider: fmt::Debug + MaybeSend + MaybeSync + 'static {
-    /// The name that store headers keep, such as `file`. Never changes.
-    fn name(&self) -> &'static str;
-
-    /// What guards the keys.
-    fn protection(&self) -> Protection;
-
-    /// Where the keys of `store` are kept, for reports: a path, a variable's name.
-    fn place(&self, store: StoreId) -> String;
-
-    /// Whether keys may be kept here for a store whose data lies in `data`: a key beside what it locks protects nothing.
-    fn check_apart(&self, store: StoreId, data: &Path) -> Result<()>;
-
-    /// The text kept for `store`, if there is one.
-    async fn load(&self, store: StoreId) -> Result<Option<KeyText>>;
-
-    /// Keeps the text of a fresh store, durably. [`ErrorKind::Conflict`] if there is one already,
-    /// [`ErrorKind::Unsupported`] if this place cannot keep keys or does not exist here.
-    async fn create(&self, store: StoreId, text: &str) -> Result<()>;
-
-    /// Puts `new` in place of `old`, durably and whole; [`ErrorKind::Conflict`] if something else is there by now.
-    async fn replace(&self, store: StoreId, old: &str, new: &str) -> Result<()>;
-
-    /// Takes back what [`create`](KeyProvider::create) kept for a store that another opener made first. Leaves what other stores could be using.
-    async fn discard(&self, store: StoreId) -> Result<()>;
-}
 
 /// Keys in an environment variable: a keyset's text, or 32 bytes in base64. Read at every open, never written; the
 /// process's own copy of its environment can't be wiped.

@@ -2,6 +2,8 @@
 
 use strata_core::{Error, ErrorKind, Result};
 
+use crate::values::OWN;
+
 /// Bounds on the values of one session, so that a client cannot fill the store through it. All are inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "limits do nothing until they are given to a builder"]
@@ -39,12 +41,19 @@ impl Limits {
     }
 
     /// The longest encoded value.
-    pub(super) fn longest_value(&self) -> usize {
+    pub(crate) fn longest_value(&self) -> usize {
         self.value_bytes
     }
 
-    /// A name that can be stored: not empty, not too long, no control character.
-    pub(super) fn check_name(&self, name: &str) -> Result<()> {
+    /// A name an application may use: not empty, not too long, no control character, not one of Strata's own.
+    pub(crate) fn check_name(&self, name: &str) -> Result<()> {
+        if name.starts_with(OWN) {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "set session value",
+                "names that begin with `~` are Strata's own; choose another",
+            ));
+        }
         if name.is_empty() || name.chars().any(char::is_control) {
             return Err(Error::new(
                 ErrorKind::Invalid,
@@ -56,7 +65,7 @@ impl Limits {
     }
 
     /// Whether a session may hold this many values and bytes.
-    pub(super) fn check_content(&self, values: usize, bytes: usize) -> Result<()> {
+    pub(crate) fn check_content(&self, values: usize, bytes: usize) -> Result<()> {
         within("the session would hold", values, "values", self.values)?;
         within("the session would hold", bytes, "bytes", self.total_bytes)
     }

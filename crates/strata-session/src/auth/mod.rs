@@ -1,0 +1,1 @@
+//! Authentication sessions: people who have signed in.

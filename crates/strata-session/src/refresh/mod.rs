@@ -1,0 +1,1 @@
+//! Refresh tokens at the server: families, rotation, reuse.

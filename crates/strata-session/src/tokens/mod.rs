@@ -1,0 +1,1 @@
+//! A client's access, refresh and id tokens.

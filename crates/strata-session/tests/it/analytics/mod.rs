@@ -1,0 +1,1 @@
+//! Analytics: visits, delivery, ingest and insight.
