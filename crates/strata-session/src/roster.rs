@@ -126,3 +126,92 @@ pub(crate) fn check_user(operation: &'static str, user: &str) -> Result<()> {
 
 /// The longest user id, in bytes.
 const MAX_USER: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use strata_core::conformance::block_on;
+    use strata_core::{Guard, ManualClock, ReferenceStore};
+
+    use super::*;
+
+    fn roster() -> (Roster, Arc<ManualClock>) {
+        let clock = Arc::new(ManualClock::default());
+        let handle = Handle::builder(Arc::new(ReferenceStore::new()), Arc::clone(&clock) as _)
+            .build()
+            .expect("handle");
+        (Roster::new(handle), clock)
+    }
+
+    fn entry(id: u8, until: Timestamp) -> Entry<u32> {
+        Entry { id: [id; 16], until: until.as_millis(), about: id.into() }
+    }
+
+    async fn save(roster: &Roster, roll: &Roll<u32>) -> Result<()> {
+        let staged = roster.stage(roll).expect("there is something to write");
+        roster.handle().writes().stage(staged).commit().await.map(drop)
+    }
+
+    #[test]
+    fn a_roll_lives_as_long_as_its_last_entry_and_forgets_the_dead() {
+        let (roster, clock) = roster();
+        let now = clock.now();
+        block_on(async {
+            let mut roll = roster.load::<u32>("ada", now).await.expect("load");
+            assert!(roster.stage(&roll).is_none(), "nothing was there and nothing is");
+            for hours in [1, 3] {
+                let until = now.saturating_add(Duration::from_hours(hours));
+                roll.entries_mut().push(entry(u8::try_from(hours).expect("small"), until));
+            }
+            save(&roster, &roll).await.expect("saved");
+            clock.advance(Duration::from_hours(1));
+            let roll = roster.load::<u32>("ada", clock.now()).await.expect("load");
+            assert_eq!(roll.entries().iter().map(|entry| entry.about).collect::<Vec<_>>(), [3]);
+            clock.advance(Duration::from_hours(2));
+            assert!(!roster.load::<u32>("ada", clock.now()).await.expect("load").is_stored());
+        });
+    }
+
+    #[test]
+    fn two_who_change_one_roll_do_not_both_succeed() {
+        let (roster, clock) = roster();
+        let until = clock.now().saturating_add(Duration::from_hours(1));
+        block_on(async {
+            for round in 0..3 {
+                let mut first = roster.load::<u32>("ada", clock.now()).await.expect("load");
+                let mut second = roster.load::<u32>("ada", clock.now()).await.expect("load");
+                first.entries_mut().push(entry(round, until));
+                second.entries_mut().clear();
+                second.entries_mut().push(entry(round + 100, until));
+                save(&roster, &first).await.expect("the first");
+                let kind = save(&roster, &second).await.expect_err("the second").kind();
+                assert_eq!(kind, ErrorKind::Conflict);
+            }
+            let mut roll = roster.load::<u32>("ada", clock.now()).await.expect("load");
+            roll.entries_mut().clear();
+            save(&roster, &roll).await.expect("emptied");
+            let late = save(&roster, &roll).await.expect_err("it is gone");
+            assert!(matches!(late.kind(), ErrorKind::Gone | ErrorKind::Conflict));
+            let name = user_name("ada");
+            let check = roster.handle().check(&name, Guard::Absent);
+            roster.handle().writes().stage(check).commit().await.expect("no record is left");
+        });
+    }
+
+    #[test]
+    fn no_user_id_shows_or_reaches_another() {
+        let names: Vec<String> = ["a", "a:b", "*", "a*", "", "A"].map(user_name).into();
+        for (at, name) in names.iter().enumerate() {
+            assert_eq!(name.len(), 43);
+            assert!(!names[..at].contains(name));
+        }
+        for (id, kind) in
+            [("", ErrorKind::Invalid), ("a\n", ErrorKind::Invalid), (&"x".repeat(257), ErrorKind::TooLarge)]
+        {
+            assert_eq!(check_user("login", id).expect_err("refused").kind(), kind);
+        }
+        check_user("login", &"é".repeat(128)).expect("256 bytes");
+    }
+}
