@@ -133,7 +133,7 @@ mod tests {
     use std::time::Duration;
 
     use strata_core::conformance::block_on;
-    use strata_core::{Guard, ManualClock, ReferenceStore};
+    use strata_core::{Clock as _, Guard, ManualClock, ReferenceStore};
 
     use super::*;
 
