@@ -42,8 +42,11 @@ pub(crate) mod sealed {
 
 /// Lets managers keep values in a kind of session that has a `bearer`: `keeps_values!(Session)`, with generics in brackets first.
 macro_rules! keeps_values {
-    ($([$($generics:tt)*])? $session:ty) => {
-        impl $(<$($generics)*>)? $crate::session_values::sealed::Own for $session {
+    ($session:ident) => {
+        $crate::session_values::keeps_values!([] $session);
+    };
+    ([$($generics:tt)*] $session:ty) => {
+        impl<$($generics)*> $crate::session_values::sealed::Own for $session {
             fn own_id(&self) -> $crate::SessionId {
                 self.bearer.id()
             }

@@ -164,7 +164,7 @@ fn within(what: &str, found: u32, least: u32, most: u32) -> Result<()> {
     if (least..=most).contains(&found) {
         return Ok(());
     }
-    Err(invalid(&format!("the {what} is {found}, not {least} to {most}; leave it out")))
+    Err(invalid(&format!("the {what} is not {least} to {most}; leave it out")))
 }
 
 const OPERATION: &str = "collect features";
