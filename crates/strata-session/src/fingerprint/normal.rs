@@ -28,11 +28,11 @@ pub(super) fn text<'t>(what: &str, text: &'t str, most: usize) -> Result<&'t str
             format!("the {what} has {} bytes, at most {most} are allowed; leave it out", text.len()),
         ));
     }
-    let text = text.trim();
-    if text.is_empty() || text.chars().any(char::is_control) {
+    let trimmed = text.trim();
+    if trimmed.is_empty() || text.chars().any(char::is_control) {
         return Err(invalid(&format!("the {what} is empty or has a control character; leave it out")));
     }
-    Ok(text)
+    Ok(trimmed)
 }
 
 pub(super) fn agent(header: &str) -> Result<String> {
