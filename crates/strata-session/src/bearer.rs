@@ -85,6 +85,26 @@ impl<R: Bound> Bearer<R> {
         self.change(|record| record.values_mut().put(name, stored.clone(), &self.limits)).await
     }
 
+    /// A value of Strata's own. No activity: whoever only judges a session does not keep it alive.
+    pub(crate) async fn look<T: Value>(&self, name: &str) -> Result<Option<T>> {
+        let (record, _) = self.verified().await?.ok_or_else(ended)?;
+        record.values().value(name)
+    }
+
+    /// Makes what `act` returns of a value of Strata's own. Atomic; what `act` refuses is not written.
+    pub(crate) async fn make<T: Value>(
+        &self,
+        name: &str,
+        mut act: impl FnMut(Option<T>) -> Result<T>,
+    ) -> Result<()> {
+        self.change(|record| {
+            let values = record.values_mut();
+            let value = act(values.value(name)?)?;
+            values.put(name, Stored::encode(Codec::default(), &value, &self.limits)?, &self.limits)
+        })
+        .await
+    }
+
     pub(crate) async fn update<T: Value>(
         &self,
         name: &str,

@@ -26,12 +26,14 @@ mod id;
 mod limits;
 mod roster;
 mod secret;
+mod session_values;
 mod token;
 mod values;
 
 pub use basic::{Ids, Session, SessionKind, Sessions, SessionsBuilder};
 pub use id::{FamilyId, SessionId};
 pub use limits::Limits;
+pub use session_values::SessionValues;
 pub use token::SessionToken;
 
 /// The examples of the README are compiled.

@@ -86,6 +86,16 @@ impl Strata {
         strata_session::Sessions::new(&self.handle)
     }
 
+    /// Fingerprints of sessions, with the default weights and policy and a key of their own in the namespace `fingerprint`: a risk signal,
+    /// never an authenticator. [`Fingerprints::builder`](strata_session::fingerprint::Fingerprints::builder) makes others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Downgrade`](crate::ErrorKind::Downgrade) where values are not sealed: features are personal data.
+    #[cfg(feature = "session")]
+    pub fn fingerprints(&self) -> Result<strata_session::fingerprint::Fingerprints> {
+        strata_session::fingerprint::Fingerprints::new(&self.handle)
+    }
+
     /// Removes what is dead now and announces it, as the background sweeper does.
     #[cfg(feature = "ttl")]
     pub async fn sweep(&self) -> Result<strata_ttl::Swept> {

@@ -8,6 +8,7 @@ use super::manager::Sessions;
 use super::record::SessionRecord;
 use crate::bearer::{Bearer, ended};
 use crate::id::SessionId;
+use crate::session_values::keeps_values;
 use crate::token::SessionToken;
 
 /// A session that a token has opened. It holds no values and no secret, only the secret's hash: every access asks the store, so
@@ -109,6 +110,8 @@ impl Session {
         self.sessions.info(self.id()).await?.ok_or_else(ended)
     }
 }
+
+keeps_values!(Session);
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
