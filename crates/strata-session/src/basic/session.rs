@@ -15,12 +15,12 @@ use crate::token::SessionToken;
 /// a session ended or rotated elsewhere is noticed at once.
 ///
 /// Values have names and any type, each its own; reading one as a type of another shape is
-/// [`ErrorKind::Mismatch`]. Changes are durable as the handle says when they resolve.
+/// [`ErrorKind::Mismatch`](strata_core::ErrorKind::Mismatch). Changes are durable as the handle says when they resolve.
 ///
 /// # Errors
 /// On a session that has ended, or whose token was replaced by [`Session::rotate`], every method but
-/// [`Session::destroy`] gives [`ErrorKind::Gone`], and nothing is written or kept alive. A store that cannot be reached is
-/// [`ErrorKind::Unavailable`], never an ended session.
+/// [`Session::destroy`] gives [`ErrorKind::Gone`](strata_core::ErrorKind::Gone), and nothing is written or kept alive. A store that cannot be reached is
+/// [`ErrorKind::Unavailable`](strata_core::ErrorKind::Unavailable), never an ended session.
 #[derive(Clone)]
 pub struct Session {
     sessions: Sessions,
@@ -45,7 +45,7 @@ impl Session {
     /// Stores a value under `name`, in place of one that may be there. Others keep theirs, also those changed meanwhile.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] over a limit, [`ErrorKind::Invalid`] for a name that is empty or has control characters.
+    /// [`ErrorKind::TooLarge`](strata_core::ErrorKind::TooLarge) over a limit, [`ErrorKind::Invalid`](strata_core::ErrorKind::Invalid) for a name that is empty or has control characters.
     pub async fn set<T: Value>(&self, name: &str, value: &T) -> Result<()> {
         self.set_as(Codec::default(), name, value).await
     }
@@ -90,7 +90,7 @@ impl Session {
     /// user signs in again; the session is in reach of [`Sessions::revoke`] by its id only, else it dies by its idle time.
     ///
     /// # Errors
-    /// After [`ErrorKind::Unavailable`] it is not known whether the old token still opens the session. If it does not, the
+    /// After [`ErrorKind::Unavailable`](strata_core::ErrorKind::Unavailable) it is not known whether the old token still opens the session. If it does not, the
     /// session is out of reach and dies by its idle time; [`Sessions::revoke`] ends it at once.
     pub async fn rotate(&mut self) -> Result<SessionToken> {
         self.bearer.rotate(|_| Ok(())).await
@@ -100,7 +100,7 @@ impl Session {
     /// already is not an error. Nothing that is in flight brings it back.
     ///
     /// # Errors
-    /// [`ErrorKind::Gone`] if the session lives on under a new token: a replaced token ends nothing.
+    /// [`ErrorKind::Gone`](strata_core::ErrorKind::Gone) if the session lives on under a new token: a replaced token ends nothing.
     pub async fn destroy(&self) -> Result<bool> {
         self.bearer.destroy().await
     }
