@@ -2,8 +2,14 @@
 //! by `grounds` in memory and on disk.
 
 mod ending;
+mod events;
+mod faults;
 mod life;
 mod login;
+mod meeting;
+mod not_again;
+mod orders;
+mod privileges;
 
 use std::collections::BTreeMap;
 
@@ -59,7 +65,7 @@ struct Listed {
 
 /// What is wrong between the rosters and the records under `auth`: every living session is in exactly one roster, that of its
 /// user, until its cap; and every entry of a roster is such a session. Empty if all is well.
-pub(super) async fn audit(db: &Handle) -> Vec<String> {
+pub(crate) async fn audit(db: &Handle) -> Vec<String> {
     let home = db.namespace("auth").expect("a namespace");
     let (sessions, rosters) =
         (home.namespace("session").expect("a namespace"), home.namespace("roster").expect("a namespace"));
