@@ -209,7 +209,8 @@ impl<R: Bound> Bearer<R> {
         self.handle.try_modify(&self.name(), act).await
     }
 
-    fn verify(&self, record: &R) -> Result<()> {
+    /// [`ErrorKind::Gone`] if another secret opens the record.
+    pub(crate) fn verify(&self, record: &R) -> Result<()> {
         if record.check().matches(&self.check) { Ok(()) } else { Err(replaced()) }
     }
 

@@ -2,6 +2,7 @@
 //! list is exact under concurrent logins and ending all is one commit; a walk over tags would miss a login that lands between pages.
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -42,7 +43,11 @@ impl Roster {
 
     /// What `user` has. Entries whose records were bound to be dead by `now` are left out.
     pub(crate) async fn load<E: Value>(&self, user: &str, now: Timestamp) -> Result<Roll<E>> {
-        let name = user_name(user);
+        self.load_named(user_name(user), now).await
+    }
+
+    /// The roll that lies under `name`, as [`user_name`] made it; for walks over all rosters.
+    pub(crate) async fn load_named<E: Value>(&self, name: String, now: Timestamp) -> Result<Roll<E>> {
         let found = self.handle.peek_versioned::<Vec<Entry<E>>>(&name).await?;
         let (mut entries, version) =
             found.map_or((Vec::new(), None), |(entries, version)| (entries, Some(version)));
@@ -57,8 +62,8 @@ impl Roster {
             let version = roll.version?;
             return Some(self.handle.guarded_removal(&roll.name, Guard::Version(version)));
         };
-        // It dies with the last of its entries.
-        let life = Lifetime::until(Timestamp::from_millis(last));
+        // It dies after the last of its entries: a little later, for one may die between being read and being written.
+        let life = Lifetime::until(Timestamp::from_millis(last).saturating_add(GRACE));
         let set = self.handle.set(&roll.name, &roll.entries).lifetime(life);
         Some(match roll.version {
             Some(version) => set.if_version(version).into(),
@@ -123,6 +128,9 @@ pub(crate) fn check_user(operation: &'static str, user: &str) -> Result<()> {
     }
     Ok(())
 }
+
+/// How long a roster is kept after the last of its entries.
+const GRACE: Duration = Duration::from_mins(1);
 
 /// The longest user id, in bytes.
 const MAX_USER: usize = 256;

@@ -10,7 +10,7 @@ use strata_core::{Codec, Error, ErrorKind, Result, Shape, Value};
 use crate::limits::Limits;
 
 /// Values by name. Names that begin with [`OWN`] are Strata's: applications neither see nor touch them.
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Values(BTreeMap<String, Stored>);
 
@@ -82,19 +82,29 @@ impl Stored {
         Ok(Self { codec: codec.id(), shape: codec.shape_of::<T>()?.get(), bytes: Bytes(bytes) })
     }
 
-    fn decode<T: Value>(&self, name: &str) -> Result<T> {
-        let codec = Codec::from_id(self.codec)?;
-        if codec.shape_of::<T>()? != Shape::new(self.shape) {
-            return Err(Error::new(
-                ErrorKind::Mismatch,
-                "open session value",
-                format!(
-                    "`{name}` was stored as a type of another shape than `{}`; read it as the type it was stored as",
-                    std::any::type_name::<T>()
-                ),
-            ));
+    pub(crate) fn decode<T: Value>(&self, name: &str) -> Result<T> {
+        self.check_type::<T>(name)?;
+        Codec::from_id(self.codec)?.decode(&self.bytes.0)
+    }
+
+    /// Refuses another type than it was stored as.
+    pub(crate) fn check_type<T: Value>(&self, name: &str) -> Result<()> {
+        if Codec::from_id(self.codec)?.shape_of::<T>()? == Shape::new(self.shape) {
+            return Ok(());
         }
-        codec.decode(&self.bytes.0)
+        Err(Error::new(
+            ErrorKind::Mismatch,
+            "open session value",
+            format!(
+                "`{name}` was stored as a type of another shape than `{}`; read it as the type it was stored as",
+                std::any::type_name::<T>()
+            ),
+        ))
+    }
+
+    /// How it is encoded.
+    pub(crate) fn codec(&self) -> Result<Codec> {
+        Codec::from_id(self.codec)
     }
 }
 

@@ -24,8 +24,9 @@ pub enum Touch {
 }
 
 impl Touch {
+    /// What it comes to for an idle time.
     #[inline]
-    pub(super) fn interval(self, idle: Duration) -> Duration {
+    pub fn interval(self, idle: Duration) -> Duration {
         match self {
             Self::Fraction(parts) => idle / parts.max(1),
             Self::Every(interval) => interval,

@@ -1,14 +1,18 @@
-//! Expiry of one record: `ttl`, `expire`, `persist`, `touch`.
+//! Expiry of one record: `ttl`, `expire`, `persist`, `touch`, `extend`.
 
 use std::time::Duration;
 
 use super::Handle;
-use super::modify::{ATTEMPTS, contended, yield_now};
+use super::modify::{ATTEMPTS, contended, gone, yield_now};
 use super::pipe::Scratch;
+use super::read::decode;
 use crate::batch::{Batch, Durability, Guard, Keep, Op, Write};
+use crate::codec::Value;
 use crate::envelope::Header;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::expiry::Expiry;
 use crate::lifetime::Lifetime;
+use crate::time::Timestamp;
 
 /// How long a record still lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,5 +101,46 @@ impl Handle {
             }
         }
         Err(contended("touch", &key))
+    }
+
+    /// Moves the deadline of a living record with an idle time to the instant that `judge` makes of its value, its expiry and
+    /// now: later only, and never past its cap. `None` leaves it. Resolves to the expiry that stands then. Same version, no event;
+    /// `judge` runs again as long as somebody else's change was faster, so what it refuses is never prolonged.
+    ///
+    /// # Errors
+    /// What `judge` refuses with; [`ErrorKind::Gone`] when no living value is there, also when it ends meanwhile;
+    /// [`ErrorKind::Conflict`] after many lost races.
+    pub async fn extend<T: Value, E: From<Error>>(
+        &self,
+        name: &str,
+        durability: Durability,
+        mut judge: impl FnMut(T, Expiry, Timestamp) -> Result<Option<Timestamp>, E>,
+    ) -> Result<Expiry, E> {
+        let key = self.key(name)?;
+        let durability = durability.min(self.pipe.capabilities.durability);
+        for _ in 0..ATTEMPTS {
+            let now = self.pipe.now();
+            let record = self.pipe.live(&key, now).await?.ok_or_else(|| gone("extend", &key))?;
+            let (mut expiry, target) = {
+                let mut scratch = Scratch::take();
+                let opened = self.pipe.open(&key, &record, now, &mut scratch)?;
+                let opened = opened.ok_or_else(|| gone("extend", &key))?;
+                let expiry = opened.header.effective(record.expiry);
+                (expiry, judge(decode(&opened)?, expiry, now)?)
+            };
+            let Some(deadline) =
+                target.filter(|target| expiry.slide_to(*target)).and_then(|_| expiry.deadline())
+            else {
+                return Ok(expiry);
+            };
+            let op =
+                Op { key: key.clone(), guard: Guard::Version(record.version), write: Write::Slide(deadline) };
+            match self.pipe.commit(Batch::one(now, durability, op)).await {
+                Ok(_) => return Ok(expiry),
+                Err(error) if error.kind() == ErrorKind::Conflict => yield_now().await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(contended("extend", &key).into())
     }
 }

@@ -48,8 +48,8 @@ impl Handle {
         let key = self.key(name)?;
         for _ in 0..ATTEMPTS {
             let now = self.pipe.now();
-            let record = self.pipe.live(&key, now).await?.ok_or_else(|| gone(&key))?;
-            let mut found = self.draftable::<T>(&key, &record, now)?.ok_or_else(|| gone(&key))?;
+            let record = self.pipe.live(&key, now).await?.ok_or_else(|| gone("modify", &key))?;
+            let mut found = self.draftable::<T>(&key, &record, now)?.ok_or_else(|| gone("modify", &key))?;
             let outcome = change(&mut found.value)?;
             match self.replace(&key, &record, found, now).await {
                 Ok(_) => return Ok(outcome),
@@ -197,10 +197,10 @@ impl Handle {
 }
 
 #[cold]
-fn gone(key: &Key) -> Error {
+pub(super) fn gone(operation: &'static str, key: &Key) -> Error {
     Error::new(
         ErrorKind::Gone,
-        "modify",
+        operation,
         format!("`{key}` has ended or never was; create it anew if that is meant"),
     )
 }

@@ -1,4 +1,4 @@
-//! Reading: `get`, `examine`, `peek`, `view`, `contains`, `info`.
+//! Reading: `get`, `examine`, `peek`, `inspect`, `view`, `contains`, `info`.
 
 use super::Handle;
 use super::pipe::{Opened, Scratch};
@@ -124,6 +124,27 @@ impl Handle {
             Some(record) => Ok(self.read(&key, &record, now)?.map(|value| (value, record.version))),
             None => Ok(None),
         }
+    }
+
+    /// The value and what is known of its record, from one read. No activity.
+    pub async fn inspect<T: Value>(&self, name: &str) -> Result<Option<(T, Info)>> {
+        let key = self.key(name)?;
+        let now = self.pipe.now();
+        match self.pipe.live(&key, now).await? {
+            Some(record) => self.inspected(&key, &record, now),
+            None => Ok(None),
+        }
+    }
+
+    /// The value of a living record and what is known of it; `None` if its sealed cap has passed.
+    pub(super) fn inspected<T: Value>(
+        &self,
+        key: &Key,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<Option<(T, Info)>> {
+        let Some(value) = self.read(key, record, now)? else { return Ok(None) };
+        Ok(self.describe(key, record, now)?.map(|info| (value, info)))
     }
 
     /// Looks at the opened value without decoding it into an owned one: several times cheaper than [`Handle::get`] for

@@ -195,6 +195,22 @@ impl<'h> Selection<'h> {
         Ok(infos)
     }
 
+    /// Values, all read as one type, each with its name and what is known of its record. No activity.
+    pub async fn inspect<T: Value>(self, limit: usize) -> Result<Vec<(String, T, Info)>> {
+        let handle = self.handle;
+        let mut walk = self.walk();
+        let mut found = Vec::new();
+        while found.len() < limit
+            && let Some(next) = walk.next().await
+        {
+            let (key, record) = next?;
+            if let Some((value, info)) = handle.inspected(&key, &record, walk.now)? {
+                found.push((handle.local(&key).to_owned(), value, info));
+            }
+        }
+        Ok(found)
+    }
+
     /// Removes them and says how many. Each is removed only as it was found: one that somebody changes meanwhile stays.
     /// Not one commit.
     pub async fn clear(self) -> Result<u64> {

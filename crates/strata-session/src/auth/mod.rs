@@ -1,1 +1,32 @@
 //! Authentication sessions: people who have signed in.
+//!
+//! - [`AuthSessions`] signs users in, opens, lists and revokes their sessions, and holds the parallel limit.
+//! - [`AuthSession`] is one of them: who it is, what they may do, values, and the acts that change it. Nothing in it is cached.
+//! - [`User`] is who signed in: id, roles, permissions, and the application's own claims.
+//! - [`Fresh`] proves that a user authenticated a short time ago; a function can demand it.
+//!
+//! A session is one record, and its expiry is the only truth about when it ends. A roster record for each user changes in the same
+//! commit as each session begins and ends: the parallel limit is exact, and signing out everywhere is one commit.
+
+mod device;
+mod ending;
+mod events;
+mod fresh;
+mod listing;
+mod login;
+mod manager;
+mod policy;
+mod record;
+mod registry;
+mod session;
+mod user;
+
+pub use device::Device;
+pub use events::AuthEvents;
+pub use fresh::Fresh;
+pub use listing::SessionInfo;
+pub use login::Login;
+pub use manager::{AuthSessions, AuthSessionsBuilder};
+pub use policy::{AtLimit, AuthPolicy};
+pub use session::AuthSession;
+pub use user::User;

@@ -66,6 +66,11 @@ impl Entry<'_> {
         self
     }
 
+    /// The event itself, written nowhere.
+    pub(crate) fn into_event(self) -> SecurityEvent {
+        self.event
+    }
+
     /// Writes it.
     pub(crate) fn write(self) {
         let Self { log, event } = self;

@@ -1,0 +1,245 @@
+//! Ending sessions: one, others, all of a user, all. Each ends together with its place in the roster.
+
+use strata_core::{Before, Error, ErrorKind, Guard, Outcome, Result, Version};
+
+use super::listing::id_of;
+use super::login::remove;
+use super::record::AuthRecord;
+use super::registry::{Registry, is_lost, is_unknown};
+use crate::bearer::{ATTEMPTS, Bearer, contended};
+use crate::id::SessionId;
+use crate::roster::{Roll, check_user};
+use crate::security::{EndReason, SecurityEventKind};
+
+/// How many records one step of a walk over everybody's sessions removes; a store that takes a lock for it holds that under a
+/// millisecond.
+const PAGE: usize = 64;
+
+/// Somebody's session that ends, or is spared, in one exact version.
+#[derive(Clone, Copy)]
+pub(super) struct Verified {
+    pub(super) id: SessionId,
+    pub(super) version: Version,
+}
+
+impl Registry {
+    /// Ends the session of a bearer, verified on every try. Says whether this call did.
+    pub(super) async fn log_out(&self, bearer: &Bearer<AuthRecord>) -> Result<bool> {
+        for _ in 0..ATTEMPTS {
+            let Some((record, version)) = bearer.verified().await? else { return Ok(false) };
+            match self.end(bearer.id(), Guard::Version(version), &record, EndReason::Logout).await {
+                // A change or a login was faster: verify again, it may have been a rotation.
+                Err(error) if is_lost(&error) => {}
+                done => return done,
+            }
+        }
+        Err(contended())
+    }
+
+    /// Ends a session by its public id, in whatever version it is.
+    pub(super) async fn revoke(&self, id: SessionId, reason: EndReason) -> Result<bool> {
+        for _ in 0..ATTEMPTS {
+            let record = match self.record(id).await {
+                Ok(Some(record)) => record,
+                Ok(None) => return Ok(false),
+                // Whose it is cannot be read; the roster will find it dead.
+                Err(error) if is_unreadable(&error) => return self.revoke_unread(id, reason).await,
+                Err(error) => return Err(error),
+            };
+            match self.end(id, Guard::Any, &record, reason).await {
+                Err(error) if is_lost(&error) => {}
+                done => return done,
+            }
+        }
+        Err(contended())
+    }
+
+    async fn revoke_unread(&self, id: SessionId, reason: EndReason) -> Result<bool> {
+        let lived = self.handle.remove(&id.to_string()).await?;
+        if lived {
+            self.log.event(SecurityEventKind::SessionEnded(reason)).session(id).write();
+        }
+        Ok(lived)
+    }
+
+    /// Removes a session and its place in the roster in one commit.
+    async fn end(&self, id: SessionId, guard: Guard, record: &AuthRecord, why: EndReason) -> Result<bool> {
+        let user = record.user.id();
+        let mut roll = self.roster.load::<()>(user, self.now()).await?;
+        let before = roll.entries().len();
+        remove(&mut roll, id);
+        let mut writes = self.handle.writes().stage(self.handle.guarded_removal(&id.to_string(), guard));
+        if roll.entries().len() < before {
+            writes = self.roster.stage(&roll).into_iter().fold(writes, strata_core::Writes::stage);
+        }
+        let lived = match writes.commit().await {
+            Ok(outcomes) => outcomes.first().is_some_and(was_alive),
+            // The answer was lost. It lived a moment ago; if it does not now, it has ended.
+            Err(error) if is_unknown(&error) && matches!(self.record(id).await, Ok(None)) => true,
+            Err(error) => return Err(error),
+        };
+        if lived {
+            self.tell(SecurityEventKind::SessionEnded(why), id, user);
+        }
+        Ok(lived)
+    }
+
+    /// Ends all of a user's sessions but one. Says how many were alive.
+    pub(super) async fn revoke_user(&self, user: &str, reason: EndReason) -> Result<u64> {
+        check_user("revoke user", user)?;
+        let mut ended = 0;
+        for _ in 0..ATTEMPTS {
+            match self.end_roll(user, None, reason, &mut ended).await {
+                Err(error) if is_lost(&error) => {}
+                Ok(false) => {}
+                Ok(true) => return Ok(ended),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(contended())
+    }
+
+    /// Ends all sessions of a bearer's user but the bearer's own, verified on every try.
+    pub(super) async fn revoke_others(&self, bearer: &Bearer<AuthRecord>) -> Result<u64> {
+        let mut ended = 0;
+        for _ in 0..ATTEMPTS {
+            let (record, version) = bearer.verified().await?.ok_or_else(crate::bearer::ended)?;
+            let spared = Verified { id: bearer.id(), version };
+            let reason = EndReason::LogoutElsewhere;
+            match self.end_roll(record.user.id(), Some(spared), reason, &mut ended).await {
+                Err(error) if is_lost(&error) => {}
+                Ok(false) => {}
+                Ok(true) => return Ok(ended),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(contended())
+    }
+
+    /// Ends what is in a user's roster, as much as one commit holds, and says whether that was all of it.
+    async fn end_roll(
+        &self,
+        user: &str,
+        spared: Option<Verified>,
+        reason: EndReason,
+        ended: &mut u64,
+    ) -> Result<bool> {
+        let mut roll = self.roster.load::<()>(user, self.now()).await?;
+        let is_spared = |id| spared.is_some_and(|spared| spared.id == id);
+        let doomed: Vec<SessionId> = ids(&roll).filter(|id| !is_spared(*id)).take(self.at_once()).collect();
+        if doomed.is_empty() {
+            return Ok(true);
+        }
+        doomed.iter().for_each(|id| remove(&mut roll, *id));
+        let all = ids(&roll).all(is_spared);
+        let mut writes = self.handle.writes();
+        for id in &doomed {
+            // In whatever version it is: activity is no way out.
+            writes = writes.stage(self.handle.removal(&id.to_string()));
+        }
+        writes = self.roster.stage(&roll).into_iter().fold(writes, strata_core::Writes::stage);
+        if let Some(Verified { id, version }) = spared {
+            writes = writes.stage(self.handle.check(&id.to_string(), Guard::Version(version)));
+        }
+        let lived: Vec<bool> = match writes.commit().await {
+            Ok(outcomes) => outcomes.iter().map(was_alive).collect(),
+            // The answer was lost: they have ended if the roster has none of them.
+            Err(error) if is_unknown(&error) && self.has_none(user, &doomed).await => {
+                vec![true; doomed.len()]
+            }
+            Err(error) => return Err(error),
+        };
+        for (id, _) in doomed.into_iter().zip(lived).filter(|(_, lived)| *lived) {
+            *ended += 1;
+            self.tell(SecurityEventKind::SessionEnded(reason), id, user);
+        }
+        Ok(all)
+    }
+
+    async fn has_none(&self, user: &str, doomed: &[SessionId]) -> bool {
+        let roll = self.roster.load::<()>(user, self.now()).await;
+        roll.is_ok_and(|roll| !ids(&roll).any(|id| doomed.contains(&id)))
+    }
+
+    /// Ends everybody's sessions page by page, then tidies the rosters. Says how many were alive.
+    pub(super) async fn revoke_all(&self) -> Result<u64> {
+        let mut names = self.handle.keys("*");
+        let mut revoked = 0;
+        loop {
+            let mut doomed = Vec::new();
+            while doomed.len() < PAGE.min(self.at_once())
+                && let Some(name) = names.next().await
+            {
+                doomed.push(id_of(&name?)?);
+            }
+            if doomed.is_empty() {
+                break;
+            }
+            revoked += self.revoke_page(&doomed).await?;
+        }
+        self.tidy_rosters().await?;
+        Ok(revoked)
+    }
+
+    async fn revoke_page(&self, doomed: &[SessionId]) -> Result<u64> {
+        let mut writes = self.handle.writes();
+        for id in doomed {
+            writes = writes.stage(self.handle.removal(&id.to_string()));
+        }
+        let outcomes = writes.commit().await?;
+        let mut revoked = 0;
+        for (id, _) in doomed.iter().zip(&outcomes).filter(|(_, outcome)| was_alive(outcome)) {
+            revoked += 1;
+            let ended = SecurityEventKind::SessionEnded(EndReason::AllRevoked);
+            self.log.event(ended).session(*id).write();
+        }
+        Ok(revoked)
+    }
+
+    /// Drops from every roster what has ended.
+    async fn tidy_rosters(&self) -> Result<()> {
+        let mut names = self.roster.handle().keys("*");
+        while let Some(name) = names.next().await {
+            let name = name?;
+            while let Err(error) = self.tidy_roster(&name).await {
+                // A login was faster; look again.
+                if !is_lost(&error) {
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn tidy_roster(&self, name: &str) -> Result<()> {
+        let mut roll = self.roster.load_named::<()>(name.to_owned(), self.now()).await?;
+        let mut dead = Vec::new();
+        for id in ids(&roll) {
+            if !self.handle.contains(&id.to_string()).await? {
+                dead.push(id);
+            }
+        }
+        dead.iter().for_each(|id| remove(&mut roll, *id));
+        if dead.is_empty() && !roll.entries().is_empty() {
+            return Ok(());
+        }
+        match self.roster.stage(&roll) {
+            Some(staged) => self.handle.writes().stage(staged).commit().await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+fn ids(roll: &Roll<()>) -> impl Iterator<Item = SessionId> {
+    roll.entries().iter().map(|entry| SessionId::from_bytes(entry.id))
+}
+
+fn was_alive(outcome: &Outcome) -> bool {
+    matches!(outcome.before, Before::Live(_))
+}
+
+/// Whether an error is about the bytes of one record, not about reaching the store.
+fn is_unreadable(error: &Error) -> bool {
+    use ErrorKind::{Corrupt, Downgrade, Mismatch, MissingKey, Newer, WrongKey};
+    matches!(error.kind(), Corrupt | Downgrade | Mismatch | MissingKey | Newer | WrongKey)
+}

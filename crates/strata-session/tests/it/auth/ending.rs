@@ -1,0 +1,83 @@
+//! Ending sessions: one, others, all of a user, everybody's.
+
+use strata_core::ErrorKind;
+use strata_core::conformance::block_on;
+
+use super::{ada, audited, auth, ids_of, named, opened, sign_in};
+use crate::{grounds, kind_of, raw};
+
+#[test]
+fn s14_one_session_ends() {
+    grounds::each(|world| {
+        block_on(async {
+            let auth = auth(&world);
+            let (token, session) = sign_in(&auth, &ada());
+            let (kept, _) = sign_in(&auth, &ada());
+            assert!(session.logout().await.expect("logout"));
+            assert!(!session.logout().await.expect("once is enough"));
+            assert!(opened(&auth, &token).is_none() && opened(&auth, &kept).is_some());
+            assert_eq!(kind_of(session.set("n", &1_u8).await), ErrorKind::Gone);
+            audited(&world.db);
+            assert!(auth.revoke(kept.id()).await.expect("revoke"));
+            assert!(!auth.revoke(kept.id()).await.expect("once is enough"));
+            assert!(raw(&*world.faulty).await.is_empty(), "neither sessions nor rosters are left");
+        });
+    });
+}
+
+#[test]
+fn s14_all_other_sessions_of_a_user_end() {
+    grounds::each(|world| {
+        block_on(async {
+            let auth = auth(&world);
+            let (kept, session) = sign_in(&auth, &ada());
+            let (bob, _) = sign_in(&auth, &named("bob"));
+            for _ in 0..5 {
+                sign_in(&auth, &ada());
+            }
+            let siblings = session.siblings().await.expect("list");
+            let current: Vec<_> = siblings.iter().filter(|info| info.current).map(|info| info.id).collect();
+            assert_eq!((siblings.len(), current), (6, vec![kept.id()]));
+            assert_eq!(session.logout_others().await.expect("logout"), 5);
+            assert_eq!(session.logout_others().await.expect("logout"), 0);
+            assert_eq!(ids_of(&auth, "ada"), [kept.id()]);
+            assert!(opened(&auth, &bob).is_some());
+            audited(&world.db);
+        });
+    });
+}
+
+#[test]
+fn s14_all_sessions_of_a_user_end_in_one_commit() {
+    grounds::each(|world| {
+        block_on(async {
+            let auth = auth(&world);
+            let tokens: Vec<_> = (0..20).map(|_| sign_in(&auth, &ada()).0).collect();
+            let (bob, session) = sign_in(&auth, &named("bob"));
+            let before = world.faulty.calls();
+            assert_eq!(auth.revoke_user("ada").await.expect("revoke"), 20);
+            assert_eq!(world.faulty.calls() - before, 2, "the roster is read, and all is committed at once");
+            assert!(tokens.iter().all(|token| opened(&auth, token).is_none()));
+            assert!(opened(&auth, &bob).is_some());
+            audited(&world.db);
+            assert_eq!(session.logout_everywhere().await.expect("logout"), 1);
+            assert!(opened(&auth, &bob).is_none());
+            assert!(raw(&*world.faulty).await.is_empty());
+        });
+    });
+}
+
+#[test]
+fn s14_everybodys_sessions_end() {
+    grounds::each(|world| {
+        block_on(async {
+            let auth = auth(&world);
+            for n in 0..70 {
+                sign_in(&auth, &named(&format!("user {}", n % 20)));
+            }
+            assert_eq!(auth.revoke_all().await.expect("revoke"), 70);
+            assert!(raw(&*world.faulty).await.is_empty(), "neither sessions nor rosters are left");
+            assert_eq!(auth.revoke_all().await.expect("revoke"), 0);
+        });
+    });
+}

@@ -1,0 +1,120 @@
+//! How long a session lives: what counts as activity and what does not.
+
+use std::time::Duration;
+
+use strata_core::ErrorKind;
+use strata_core::conformance::block_on;
+use strata_session::auth::AuthSessions;
+use strata_ttl::Policy;
+
+use super::{Claims, ada, audited, auth, opened, sign_in};
+use crate::{MINUTE, grounds, kind_of, world};
+
+const HOUR: Duration = Duration::from_hours(1);
+const MILLI: Duration = Duration::from_millis(1);
+
+#[test]
+fn s07_a_session_dies_by_idleness() {
+    grounds::each(|world| {
+        block_on(async {
+            let auth = auth(&world);
+            let (token, session) = sign_in(&auth, &ada());
+            world.clock.advance(HOUR - MILLI);
+            assert!(session.is_authenticated().await.expect("asked"));
+            world.clock.advance(MILLI);
+            assert!(!session.is_authenticated().await.expect("asked"));
+            assert!(opened(&auth, &token).is_none());
+            assert_eq!(kind_of(session.touch().await), ErrorKind::Gone);
+        });
+    });
+}
+
+#[test]
+fn s08_constant_activity_ends_at_the_cap() {
+    grounds::each(|world| {
+        block_on(async {
+            let (_, session) = sign_in(&auth(&world), &ada());
+            for _ in 0..47 {
+                world.clock.advance(30 * MINUTE);
+                session.touch().await.expect("alive");
+            }
+            world.clock.advance(30 * MINUTE - MILLI);
+            session.set("n", &1_u8).await.expect("alive");
+            assert_eq!(
+                session.extend(HOUR).await.expect("alive"),
+                session.info().await.expect("info").latest
+            );
+            world.clock.advance(MILLI);
+            assert_eq!(kind_of(session.touch().await), ErrorKind::Gone);
+            assert_eq!(kind_of(session.extend(HOUR).await), ErrorKind::Gone);
+        });
+    });
+}
+
+#[test]
+fn s09_activity_resets_idleness_and_authentication_both() {
+    grounds::each(|world| {
+        block_on(async {
+            let auth = auth(&world);
+            let (old, mut session) = sign_in(&auth, &ada());
+            let begun = world.db.clock().now();
+            for _ in 0..30 {
+                world.clock.advance(45 * MINUTE);
+                session.touch().await.expect("alive");
+            }
+            let info = session.info().await.expect("info");
+            assert_eq!(info.latest, begun.saturating_add(24 * HOUR), "the cap stays");
+            let token = session.reauthenticate().await.expect("authenticate");
+            let (now, info) = (world.db.clock().now(), session.info().await.expect("info"));
+            assert_eq!(info.latest, now.saturating_add(24 * HOUR), "the cap starts anew");
+            assert_eq!(info.expires, now.saturating_add(HOUR));
+            assert_eq!((info.created, info.authenticated), (begun, now));
+            audited(&world.db);
+            assert!(opened(&auth, &old).is_none() && opened(&auth, &token).is_some());
+            for _ in 0..30 {
+                world.clock.advance(45 * MINUTE);
+                session.touch().await.expect("alive past the first cap");
+            }
+            audited(&world.db);
+        });
+    });
+}
+
+#[test]
+fn s10_remembered_sessions_live_by_their_own_profile() {
+    block_on(async {
+        let world = world();
+        let auth = auth(&world);
+        let (token, session) = auth.login(&ada()).remember().await.expect("login");
+        world.clock.advance(30 * 24 * HOUR - MILLI);
+        assert!(session.is_authenticated().await.expect("asked"), "no idle time");
+        session.touch().await.expect("alive");
+        audited(&world.db);
+        world.clock.advance(MILLI);
+        assert!(opened(&auth, &token).is_none());
+    });
+}
+
+#[test]
+fn s11_the_effective_policy_prints_as_a_document() {
+    let world = world();
+    let text = auth(&world).describe().to_string();
+    assert_eq!(
+        text,
+        "ordinary sessions\n\
+         \x20 profile: AAL2 (NIST SP 800-63B-4)\n\
+         \x20 ends after idleness of: 1 h (profile: 1 h)\n\
+         \x20 ends at the latest after: 1 d (profile: 1 d)\n\
+         \x20 activity is written down at most every: 6 min\n\
+         \x20 within its profile\n\
+         remembered sessions\n\
+         \x20 profile: AAL1 (NIST SP 800-63B-4)\n\
+         \x20 ends after idleness of: no limit (profile: no limit)\n\
+         \x20 ends at the latest after: 30 d (profile: 30 d)\n\
+         \x20 within its profile\n\
+         parallel sessions of a user: 100, then the oldest ends\n"
+    );
+    let loose = Policy::aal2().loosened("night shift", Some(8 * HOUR), 24 * HOUR).expect("a reason");
+    let auth = AuthSessions::<Claims>::builder(&world.db).policy(loose).build().expect("a manager");
+    assert!(auth.describe().to_string().contains("looser than its profile because: night shift"));
+}
