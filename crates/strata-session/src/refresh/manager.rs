@@ -103,7 +103,8 @@ impl RefreshTokens {
             Err(stop) => stop,
         };
         match stop {
-            Stop::Repeat(token, family) => {
+            Stop::Repeat(repeated) => {
+                let (token, family) = *repeated;
                 self.note(SecurityEventKind::TokenRetried, id, Some(&family.user));
                 Ok(Rotation::Retried { token, family })
             }
@@ -157,7 +158,10 @@ impl RefreshTokens {
 
     pub(super) fn note(&self, kind: SecurityEventKind, family: FamilyId, user: Option<&str>) {
         let event = self.log.event(kind).family(family);
-        user.into_iter().fold(event, |event, user| event.user(user)).write();
+        match user {
+            Some(user) => event.user(user).write(),
+            None => event.write(),
+        }
     }
 
     /// Makes room for one more, and says which have to end for it. Those that ended by idleness take none.
@@ -208,7 +212,7 @@ impl RefreshTokens {
             Standing::Current => {}
             Standing::Retry(sealed) => {
                 let token = record.repeat(sealed, presented)?;
-                return Err(Stop::Repeat(token, record.describe(presented.family())));
+                return Err(Stop::Repeat(Box::new((token, record.describe(presented.family())))));
             }
             Standing::Misused(verdict) => return Err(Stop::Misused(verdict, record.user().to_owned())),
         }
@@ -258,7 +262,8 @@ impl fmt::Debug for RefreshTokens {
 
 /// Why an exchange changed nothing.
 enum Stop {
-    Repeat(RefreshToken, Family),
+    /// A retry: what was handed out before. Boxed, for it is rare and large.
+    Repeat(Box<(RefreshToken, Family)>),
     /// Why, and whose family it is.
     Misused(Verdict, String),
     Failed(Error),

@@ -185,3 +185,75 @@ fn used_up() -> Error {
     let message = "the family was rotated 4,294,967,295 times; let the user sign in again";
     Error::new(ErrorKind::Full, "rotate refresh token", message)
 }
+
+#[cfg(test)]
+mod tests {
+    use strata_core::{Codec, Lifetime};
+
+    use super::*;
+
+    /// Gives other bytes at each call.
+    #[derive(Debug, Default)]
+    struct Counting(std::sync::atomic::AtomicU8);
+
+    impl Random for Counting {
+        fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+            bytes.fill(self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst));
+            Ok(())
+        }
+    }
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+    const GRACE: Duration = Duration::from_secs(10);
+
+    fn begun(random: &Counting) -> (FamilyRecord, RefreshToken) {
+        let expiry = Lifetime::ttl(Duration::from_hours(1)).starting(NOW).expect("a life");
+        let family = FamilyId::mint(random).expect("an id");
+        FamilyRecord::begin(family, ("ada", "phone"), (NOW, expiry), random).expect("begun")
+    }
+
+    fn bytes(record: &FamilyRecord) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        Codec::Bincode.encode(record, &mut bytes, 4096).expect("encoded");
+        bytes
+    }
+
+    /// What was kept for a retry is gone from the record when the successor has been used.
+    #[test]
+    fn s24_the_first_use_of_a_successor_erases_it() {
+        let random = Counting::default();
+        let (mut record, first) = begun(&random);
+        let second = record.advance(&first, NOW, GRACE, &random).expect("advanced");
+        let sealed = SealedSuccessor::seal(&first, &second);
+        let mut needle = Vec::new();
+        Codec::Bincode.encode(&sealed, &mut needle, 4096).expect("encoded");
+        let holds = |record: &FamilyRecord| {
+            bytes(record).windows(needle.len()).any(|window| window == needle.as_slice())
+        };
+        assert!(holds(&record), "it is kept");
+        assert!(matches!(record.standing(&first, NOW), Standing::Retry(_)));
+        record.advance(&second, NOW, GRACE, &random).expect("advanced");
+        assert!(!holds(&record), "it is gone");
+        assert!(matches!(record.standing(&first, NOW), Standing::Misused(Verdict::StaleLineage)));
+    }
+
+    #[test]
+    fn a_line_has_an_end() {
+        let random = Counting::default();
+        let (mut record, first) = begun(&random);
+        record.generation = u32::MAX;
+        let error = record.advance(&first, NOW, GRACE, &random).expect_err("used up");
+        assert_eq!(error.kind(), ErrorKind::Full);
+    }
+
+    #[test]
+    fn s05_a_record_prints_no_secret() {
+        let random = Counting(90.into());
+        let (mut record, first) = begun(&random);
+        record.advance(&first, NOW, GRACE, &random).expect("advanced");
+        let printed = format!("{record:?}");
+        for byte in 90..95 {
+            assert!(!printed.contains(&format!("{byte}, {byte}")), "{printed}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What a client holds: [`RefreshToken`], and the [`MacKey`] under which a family tells its own tokens from made-up ones.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -79,7 +79,8 @@ impl RefreshToken {
     pub fn expose(&self) -> Zeroizing<String> {
         // Room for all of it from the start: growing would leave copies behind.
         let mut text = Zeroizing::new(String::with_capacity(Self::TEXT_LEN));
-        text.push_str(&format!("{}.{:08x}.", self.family, self.generation));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{}.{:08x}.", self.family, self.generation);
         self.secret.write_to(&mut text);
         text.push('.');
         URL_SAFE_NO_PAD.encode_string(self.tag, &mut text);
