@@ -43,6 +43,8 @@ mod background;
 mod builder;
 mod check;
 mod engine;
+#[cfg(feature = "session")]
+mod managers;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 mod open;

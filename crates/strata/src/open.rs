@@ -79,23 +79,6 @@ impl Strata {
         self.protected.keys.as_ref()
     }
 
-    /// Basic sessions in the namespace `session`, each of which ends after 30 minutes without activity, and 12 hours after it was
-    /// created at the latest, however active it is. [`Sessions::builder`](strata_session::Sessions::builder) makes others.
-    #[cfg(feature = "session")]
-    pub fn sessions(&self) -> Result<strata_session::Sessions> {
-        strata_session::Sessions::new(&self.handle)
-    }
-
-    /// Fingerprints of sessions, with the default weights and policy and a key of their own in the namespace `fingerprint`: a risk signal,
-    /// never an authenticator. [`Fingerprints::builder`](strata_session::fingerprint::Fingerprints::builder) makes others.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Downgrade`](crate::ErrorKind::Downgrade) where values are not sealed: features are personal data.
-    #[cfg(feature = "session")]
-    pub fn fingerprints(&self) -> Result<strata_session::fingerprint::Fingerprints> {
-        strata_session::fingerprint::Fingerprints::new(&self.handle)
-    }
-
     /// Removes what is dead now and announces it, as the background sweeper does.
     #[cfg(feature = "ttl")]
     pub async fn sweep(&self) -> Result<strata_ttl::Swept> {

@@ -212,7 +212,7 @@ impl Registry {
     }
 
     async fn tidy_roster(&self, name: &str) -> Result<()> {
-        let mut roll = self.roster.load_named::<()>(name.to_owned(), self.now()).await?;
+        let mut roll = self.roster.load_named::<()>(name, self.now()).await?;
         let mut dead = Vec::new();
         for id in ids(&roll) {
             if !self.handle.contains(&id.to_string()).await? {

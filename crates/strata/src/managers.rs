@@ -1,0 +1,31 @@
+//! The managers with their defaults, over an open store. Each has a builder of its own for other settings.
+
+use strata_core::Result;
+
+use crate::open::Strata;
+
+impl Strata {
+    /// Basic sessions in the namespace `session`, each of which ends after 30 minutes without activity, and 12 hours after it was
+    /// created at the latest, however active it is. [`Sessions::builder`](strata_session::Sessions::builder) makes others.
+    pub fn sessions(&self) -> Result<strata_session::Sessions> {
+        strata_session::Sessions::new(&self.handle)
+    }
+
+    /// Fingerprints of sessions, with the default weights and policy and a key of their own in the namespace `fingerprint`: a risk signal,
+    /// never an authenticator. [`Fingerprints::builder`](strata_session::fingerprint::Fingerprints::builder) makes others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Downgrade`](crate::ErrorKind::Downgrade) where values are not sealed: features are personal data.
+    pub fn fingerprints(&self) -> Result<strata_session::fingerprint::Fingerprints> {
+        strata_session::fingerprint::Fingerprints::new(&self.handle)
+    }
+
+    /// A server's refresh tokens in the namespace `refresh`: families that end 30 days after the sign-in, rotated at each use, with 10 seconds
+    /// for the retry of a lost answer. [`RefreshTokens::builder`](strata_session::refresh::RefreshTokens::builder) makes others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported) on a store that cannot commit several records together or cannot list them.
+    pub fn refresh_tokens(&self) -> Result<strata_session::refresh::RefreshTokens> {
+        strata_session::refresh::RefreshTokens::new(&self.handle)
+    }
+}
