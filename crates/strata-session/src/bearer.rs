@@ -4,7 +4,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use strata_core::{Codec, Error, ErrorKind, Handle, Result, Value, Version};
+use strata_core::{Codec, Error, ErrorKind, Guard, Handle, Lifetime, Result, Staged, Value, Version};
 
 use crate::id::SessionId;
 use crate::limits::Limits;
@@ -151,6 +151,26 @@ impl<R: Bound> Bearer<R> {
         }
         self.check = fresh;
         Ok(token)
+    }
+
+    /// A rotation to be committed with other changes, of the version that was verified; [`Bearer::adopt`] is due once it is. A lost answer
+    /// is the caller's to find out.
+    pub(crate) async fn stage_rotation(&self) -> Result<(SessionToken, Staged<'_>)> {
+        let name = self.name();
+        let lifted = self.handle.lift(&name).await?.ok_or_else(ended)?;
+        let mut record = lifted.decode::<R>()?;
+        self.verify(&record)?;
+        let token = SessionToken::renew(self.id, &**self.handle.random())?;
+        record.replace_check(token.digest());
+        let life = Lifetime::continuing(lifted.expiry(), self.handle.clock().now());
+        let set = self.handle.set_as(lifted.codec(), &name, &record).lifetime(life);
+        Ok((token, set.if_version(lifted.version()).into()))
+    }
+
+    /// The record's end, to be committed with other changes, in the version that was verified.
+    pub(crate) async fn stage_end(&self) -> Result<Staged<'_>> {
+        let (_, version) = self.verified().await?.ok_or_else(ended)?;
+        Ok(self.handle.guarded_removal(&self.name(), Guard::Version(version)))
     }
 
     /// The record is bound to `token` by now.

@@ -105,6 +105,11 @@ impl Handle {
         &self.prefix
     }
 
+    /// Whether changes made through `other` can be committed together with changes made through this one.
+    pub fn commits_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.pipe, &other.pipe)
+    }
+
     /// The store underneath, for what the handle does not offer. What is written there passes by sealing and events.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.pipe.store

@@ -8,13 +8,13 @@ use crate::values::Values;
 
 /// One session: one record, one life.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct SessionRecord {
+pub(crate) struct SessionRecord {
     check: Digest,
     values: Values,
 }
 
 impl SessionRecord {
-    pub(super) fn new(check: Digest) -> Self {
+    pub(crate) fn new(check: Digest) -> Self {
         Self { check, values: Values::default() }
     }
 }

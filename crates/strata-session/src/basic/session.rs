@@ -32,6 +32,16 @@ impl Session {
         Self { sessions, bearer }
     }
 
+    /// What opened it, for managers whose changes go with one of the session's.
+    pub(crate) fn bearer(&self) -> &Bearer<SessionRecord> {
+        &self.bearer
+    }
+
+    /// As [`Session::bearer`], to adopt a new token.
+    pub(crate) fn bearer_mut(&mut self) -> &mut Bearer<SessionRecord> {
+        &mut self.bearer
+    }
+
     /// Its public id.
     pub fn id(&self) -> SessionId {
         self.bearer.id()
