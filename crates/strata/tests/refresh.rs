@@ -109,9 +109,10 @@ async fn s23_tasks_with_one_token_share_one_line() {
 fn decoded(text: &str) -> Vec<u8> {
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let value = |digit| alphabet.find(digit).expect("base64url");
-    let bits: String = text.chars().map(|digit| format!("{:06b}", value(digit))).collect();
-    let bytes = bits.as_bytes().chunks_exact(8);
-    bytes.map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | (bit - b'0'))).collect()
+    let bits_of = |digit| (0..6).rev().map(move |bit| value(digit) >> bit & 1);
+    let bits: Vec<_> = text.chars().flat_map(bits_of).collect();
+    let byte = |bits: &[usize]| bits.iter().fold(0, |byte, bit| byte << 1 | bit);
+    bits.chunks_exact(8).map(|bits| u8::try_from(byte(bits)).expect("eight bits")).collect()
 }
 
 /// Nothing of a token's secret part is in the files of a store that is not even sealed.
