@@ -86,6 +86,13 @@ impl Strata {
         strata_session::Sessions::new(&self.handle)
     }
 
+    /// Guests and the users they become, in the namespaces `guest`, `guest-root` and `user`; a guest's values die after 30 days without
+    /// activity. [`Guests::builder`](strata_session::migration::Guests::builder) makes others.
+    #[cfg(feature = "session")]
+    pub fn guests(&self) -> Result<strata_session::migration::Guests> {
+        strata_session::migration::Guests::new(&self.handle)
+    }
+
     /// Removes what is dead now and announces it, as the background sweeper does.
     #[cfg(feature = "ttl")]
     pub async fn sweep(&self) -> Result<strata_ttl::Swept> {

@@ -34,7 +34,8 @@ impl Migrate<'_> {
         }
         let root = Root::Moved(plan.clone());
         let writes = values.writes().stage(self.guests.roots().put(self.guest, found, &root));
-        let committed = changes.into_iter().fold(writes, |writes, change| writes.stage(change)).commit().await;
+        let committed =
+            changes.into_iter().fold(writes, |writes, change| writes.stage(change)).commit().await;
         match committed {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Unavailable && self.has_moved_by(&plan).await => {}

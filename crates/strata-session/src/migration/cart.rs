@@ -59,7 +59,9 @@ impl Cart {
         check_id(product)?;
         variant.map_or(Ok(()), check_id)?;
         if quantity == 0 {
-            return Err(invalid(format!("a quantity of zero of `{product}`; add at least one, or remove it")));
+            return Err(invalid(format!(
+                "a quantity of zero of `{product}`; add at least one, or remove it"
+            )));
         }
         let line = (product.to_owned(), variant.map(ToOwned::to_owned));
         let there = self.0.get(&line).copied();
@@ -138,7 +140,8 @@ impl From<Cart> for Vec<Line> {
 fn check_id(id: &str) -> Result<()> {
     if id.is_empty() || id.chars().any(char::is_control) {
         return Err(invalid(
-            "the id of a product or variant is empty or has a control character; give the shop's own id".to_owned(),
+            "the id of a product or variant is empty or has a control character; give the shop's own id"
+                .to_owned(),
         ));
     }
     if id.len() > Cart::MAX_ID_BYTES {

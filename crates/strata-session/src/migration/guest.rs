@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use strata_core::{
-    BoxFuture, Codec, Error, ErrorKind, Guard, Handle, Lifetime, Lifted, MaybeSync, Result, Set, Tag, Tags, Value,
+    BoxFuture, Codec, Error, ErrorKind, Guard, Handle, Lifetime, Lifted, MaybeSync, Result, Set, Tag, Tags,
+    Value,
 };
 
 use super::manager::Guests;

@@ -111,11 +111,8 @@ impl<'m> Migrate<'m> {
 
     /// The session's part, where it is no part of the commit.
     async fn renew(&self, session: &mut Session) -> Result<Option<SessionToken>> {
-        let renewed = if self.ends {
-            session.destroy().await.map(|_| None)
-        } else {
-            session.rotate().await.map(Some)
-        };
+        let renewed =
+            if self.ends { session.destroy().await.map(|_| None) } else { session.rotate().await.map(Some) };
         match renewed {
             // It has ended, or another run was faster.
             Err(error) if error.kind() == ErrorKind::Gone => Ok(None),
@@ -251,7 +248,10 @@ impl<'m> IntoFuture for Migrate<'m> {
 
 impl fmt::Debug for Migrate<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Migrate").field("guest", &self.guest).field("rules", &self.rules).finish_non_exhaustive()
+        f.debug_struct("Migrate")
+            .field("guest", &self.guest)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
     }
 }
 

@@ -43,7 +43,8 @@ impl Report {
 
     /// Notes a value's fate, in place of one that was noted before.
     pub(super) fn note(&mut self, name: &str, fate: Fate) {
-        for names in [&mut self.moved, &mut self.merged, &mut self.kept, &mut self.replaced, &mut self.dropped]
+        for names in
+            [&mut self.moved, &mut self.merged, &mut self.kept, &mut self.replaced, &mut self.dropped]
         {
             names.retain(|other| other != name);
         }

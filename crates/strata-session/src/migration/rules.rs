@@ -8,9 +8,9 @@ use strata_core::{
 };
 
 use super::cart::Cart;
-use super::root::MARK;
 use super::preferences::Preferences;
 use super::report::Fate;
+use super::root::MARK;
 
 /// Rules by name. Globs are as in [`Pattern`]: `*` is any text, `?` one character.
 ///
