@@ -28,4 +28,10 @@ impl Strata {
     pub fn refresh_tokens(&self) -> Result<strata_session::refresh::RefreshTokens> {
         strata_session::refresh::RefreshTokens::new(&self.handle)
     }
+
+    /// Guests and the users they become, in the namespaces `guest`, `guest-root` and `user`; a guest's values die after 30 days without
+    /// activity. [`Guests::builder`](strata_session::migration::Guests::builder) makes others.
+    pub fn guests(&self) -> Result<strata_session::migration::Guests> {
+        strata_session::migration::Guests::new(&self.handle)
+    }
 }

@@ -7,6 +7,7 @@ mod durability;
 mod fingerprint;
 mod ground;
 mod life;
+mod migration;
 mod refresh;
 mod sealing;
 mod sessions;
@@ -63,6 +64,7 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground) -> Result<(), Failure> {
     tour.step("a session's life", sessions::basic(db)).await?;
     tour.step("a device and a stranger", fingerprint::judged(db)).await?;
     tour.step("refresh tokens", refresh::family(db)).await?;
+    tour.step("guest becomes user", migration::guest(db)).await?;
     tour.step("key rotation", sealing::rotation(db)).await?;
     tour.step("kill -9 in mid-writing", crash::kill(&ground)).await?;
     tour.step("close and reopen", ground.reopen()).await

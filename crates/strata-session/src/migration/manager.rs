@@ -96,7 +96,8 @@ impl Guests {
 
     /// Whether several records can be changed in one commit.
     pub(super) fn is_atomic(&self) -> bool {
-        self.values.capabilities().atomicity == Atomicity::Batch
+        let capabilities = self.values.capabilities();
+        capabilities.atomicity == Atomicity::Batch && capabilities.max_batch >= 2
     }
 }
 

@@ -51,18 +51,16 @@ impl Migrate<'_> {
         found.root.is_active() && !is_open
     }
 
-    /// Makes sure that nothing is refused and that the session is open; then no guest writes any more.
+    /// Makes sure that the session is open; then no guest writes any more.
     async fn begin(&self, found: &Found, session: Option<&Session>, user: &str) -> Result<()> {
         let Some(session) = session else { return Err(ended()) };
         session.bearer().verified().await?.ok_or_else(ended)?;
-        let users = self.guests.user(user)?;
-        let plan = Plan::new(user, &**users.random())?;
-        self.rehearse(&users, &plan).await?;
+        let plan = Plan::new(user, &**self.guests.values().random())?;
         self.put(found, Root::Freezing(plan)).await
     }
 
-    /// Gives each value a new version, so that whoever read it before cannot change it. Then all is tried once more, now that no guest changes
-    /// it; what a rule refuses calls the migration off.
+    /// Gives each value a new version, so that whoever read it before cannot change it. Then, as no guest changes them any more, it is decided
+    /// about all of them; what a rule refuses calls the migration off.
     async fn freeze_all(&self, found: &Found, plan: &Plan) -> Result<()> {
         let (values, users) = (self.values()?, self.guests.user(&plan.user)?);
         for name in values.keys("*").collect().await? {
@@ -130,8 +128,10 @@ impl Migrate<'_> {
     async fn settle(&self, values: &Handle, users: &Handle, name: &str, plan: &Plan) -> Result<Option<Fate>> {
         let mark = plan.mark();
         for _ in 0..ATTEMPTS {
+            // The user's first: as long as the guest's is there afterwards, nobody has taken a mark off what was read before.
+            let user = users.lift(name).await?;
             let Some(guest) = self.frozen(values, name, plan).await? else { return Ok(None) };
-            let pair = Pair { name: name.to_owned(), user: users.lift(name).await?, guest };
+            let pair = Pair { name: name.to_owned(), guest, user };
             let is_done = pair.user.as_ref().is_some_and(|user| is_marked(user, &mark));
             let fate = if is_done { None } else { Some(self.give(users, &pair, &mark).await) };
             let fate = match fate.transpose() {

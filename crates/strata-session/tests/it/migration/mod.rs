@@ -9,6 +9,7 @@ mod rules;
 
 use std::sync::Arc;
 
+use strata_adapter_memory::{MemoryConfig, MemoryStore};
 use strata_core::conformance::{PerKey, block_on};
 use strata_core::{Handle, ReferenceStore, Store, Value};
 use strata_session::migration::{Cart, Guest, Guests, Migrated, Preferences};
@@ -82,10 +83,11 @@ fn each(scene: impl Fn(Scene)) {
     grounds::each(|world| scene(Scene::in_world(world)));
 }
 
-/// Those, and one that commits one record at a time.
+/// Those, one that commits one record at a time, and one whose batches hold no migration.
 fn each_kind(scene: impl Fn(Scene)) {
     each(&scene);
     scene(Scene::over(per_key()));
+    scene(Scene::over(few()));
 }
 
 fn batches() -> Arc<dyn Store> {
@@ -94,6 +96,11 @@ fn batches() -> Arc<dyn Store> {
 
 fn per_key() -> Arc<dyn Store> {
     Arc::new(PerKey::over(batches()))
+}
+
+/// Commits two records at once: enough for a guest, too few to migrate one.
+fn few() -> Arc<dyn Store> {
+    Arc::new(MemoryStore::with_config(MemoryConfig::default().max_batch(2)))
 }
 
 fn cart(lines: &[(&str, u32)]) -> Cart {

@@ -8,7 +8,7 @@ use strata_session::SessionToken;
 use strata_session::migration::{Cart, Guests, Preferences, Rules};
 use strata_session::security::SecurityEventKind;
 
-use super::{ADA, Scene, batches, cart, each, each_kind, opens, per_key, preferences};
+use super::{ADA, Scene, batches, cart, each_kind, few, opens, per_key, preferences};
 use crate::kind_of;
 
 /// Not again (a): nothing is copied before it is merged, so the user's own is not destroyed.
@@ -148,7 +148,7 @@ fn migration_d_ids_of_users_are_names_and_nothing_else() {
         " ",
         "guest",
     ];
-    for kind in [batches, per_key] {
+    for kind in [batches, per_key, few] {
         let scene = Scene::over(kind());
         for (number, id) in ids.iter().enumerate() {
             let (_, mut session) = crate::created(&scene.world.sessions);
@@ -317,10 +317,10 @@ fn s18_a_migration_is_an_event() {
     });
 }
 
-/// More values than one commit holds go in steps, also where commits hold several.
+/// Many values, in one commit where it holds them and in steps where it does not.
 #[test]
-fn many_values_go_in_steps() {
-    each(|mut scene| {
+fn many_values_are_moved() {
+    each_kind(|mut scene| {
         let count = 150;
         for number in 0..count {
             scene.set(&format!("n{number:03}"), &number);
