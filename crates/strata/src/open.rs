@@ -86,6 +86,14 @@ impl Strata {
         strata_session::Sessions::new(&self.handle)
     }
 
+    /// Sessions of users who have signed in, with claims of the application's own type, in the namespace `auth`: 24 hours at the
+    /// latest and one hour without activity, or 30 days for users who asked to be remembered; at most 100 at a time for each user.
+    /// [`AuthSessions::builder`](strata_session::auth::AuthSessions::builder) makes others.
+    #[cfg(feature = "session")]
+    pub fn auth<C: strata_core::Value>(&self) -> Result<strata_session::auth::AuthSessions<C>> {
+        strata_session::auth::AuthSessions::new(&self.handle)
+    }
+
     /// Removes what is dead now and announces it, as the background sweeper does.
     #[cfg(feature = "ttl")]
     pub async fn sweep(&self) -> Result<strata_ttl::Swept> {
