@@ -110,6 +110,9 @@ pub(crate) enum Command {
     },
     /// Print what the store holds and how it is protected.
     Stats,
+    /// Sessions, of visitors and of users who have signed in: list, show and end them.
+    #[command(subcommand)]
+    Sessions(Sessions),
     /// Remove what has died.
     Sweep {
         /// Forget the latest time this store has seen. For after a clock that was wrong by years had been set right.
@@ -270,5 +273,37 @@ pub(crate) enum Keyset {
         /// Its id.
         #[arg(value_parser = words::key_id)]
         id: KeyId,
+    },
+}
+
+/// Sessions, of visitors and of users who have signed in.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Sessions {
+    /// List living sessions. Looking is no activity.
+    List {
+        /// Only those of this user.
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
+    },
+    /// Print what is known of a session. The application's own claims and values stay unread.
+    Show {
+        /// Its public id.
+        id: String,
+    },
+    /// End a session. Ends with 3 if it is not there.
+    Revoke {
+        /// Its public id.
+        id: String,
+    },
+    /// End all sessions of a user in one commit, and print how many there were.
+    RevokeUser {
+        /// The user's id.
+        user: String,
+    },
+    /// End everybody's sessions, and print how many there were.
+    RevokeAll {
+        /// Only those of this user, as `revoke-user` does.
+        #[arg(long, value_name = "USER")]
+        user: Option<String>,
     },
 }

@@ -11,6 +11,13 @@ impl Strata {
         strata_session::Sessions::new(&self.handle)
     }
 
+    /// Sessions of users who have signed in, with claims of the application's own type, in the namespace `auth`: 24 hours at the
+    /// latest and one hour without activity, or 30 days for users who asked to be remembered; at most 100 at a time for each user.
+    /// [`AuthSessions::builder`](strata_session::auth::AuthSessions::builder) makes others.
+    pub fn auth<C: strata_core::Value>(&self) -> Result<strata_session::auth::AuthSessions<C>> {
+        strata_session::auth::AuthSessions::new(&self.handle)
+    }
+
     /// Fingerprints of sessions, with the default weights and policy and a key of their own in the namespace `fingerprint`: a risk signal,
     /// never an authenticator. [`Fingerprints::builder`](strata_session::fingerprint::Fingerprints::builder) makes others.
     ///

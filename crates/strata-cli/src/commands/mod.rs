@@ -1,5 +1,5 @@
 //! The commands, one file per group: `list`, `value` (get, set, rm), `clear`, `life` (ttl, touch, persist), `watch`, `stats`,
-//! `sweep`, `check`, `export`, `import`, `keyset`. Each gets an open store and says what it found.
+//! `sessions`, `sweep`, `check`, `export`, `import`, `keyset`. Each gets an open store and says what it found.
 
 mod check;
 mod clear;
@@ -8,6 +8,7 @@ mod import;
 mod keyset;
 mod life;
 mod list;
+mod sessions;
 mod stats;
 mod sweep;
 mod value;
@@ -66,6 +67,7 @@ async fn dispatch(
         Command::Persist { key } => life::persist(db, &key, out).await,
         Command::Watch { glob, period } => watch::watch(db, &glob, period, out).await,
         Command::Stats => stats::stats(db, out).await,
+        Command::Sessions(asked) => sessions::sessions(db, &asked, out).await,
         Command::Sweep { reset_watermark: false } => sweep::sweep(db, out).await,
         Command::Sweep { reset_watermark: true } => sweep::reset(db, out).await,
         Command::Check => check::check(db, out).await,

@@ -1,6 +1,7 @@
 //! The tour: every part of the library run for real, on disk, each step told with what it did and how long it took. This file
 //! runs and tells the steps; `ground` is where they run; each other file holds the steps of one subject.
 
+mod auth;
 mod changes;
 mod crash;
 mod durability;
@@ -62,6 +63,7 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground) -> Result<(), Failure> {
     tour.step("a moved record is refused", sealing::moved(db)).await?;
     tour.step("export and import, sealed", sealing::transfer(&ground)).await?;
     tour.step("a session's life", sessions::basic(db)).await?;
+    tour.step("signing in", auth::signed_in(&ground)).await?;
     tour.step("a device and a stranger", fingerprint::judged(db)).await?;
     tour.step("refresh tokens", refresh::family(db)).await?;
     tour.step("guest becomes user", migration::guest(db)).await?;

@@ -1,6 +1,7 @@
 //! The built `strata` binary, driven as a shell drives it: exit codes, bad input, stores that refuse, transfer, JSON, the tour.
 
 mod input;
+mod sessions;
 mod stores;
 mod transfer;
 mod values;

@@ -1,6 +1,6 @@
 //! What is known of sessions without their tokens: [`SessionInfo`], for a user's own list and for operators.
 
-use strata_core::{Error, ErrorKind, Info, Result, Timestamp};
+use strata_core::{Error, ErrorKind, Info, Keys, Result, Timestamp};
 
 use super::device::Device;
 use super::record::AuthRecord;
@@ -23,8 +23,8 @@ pub struct SessionInfo {
     pub created: Timestamp,
     /// When the user last authenticated in it.
     pub authenticated: Timestamp,
-    /// When it was last active, up to the touch interval; in the last idle time before its end, no earlier than this. Of a session
-    /// without an idle time, when it last changed.
+    /// When it was last active, up to the touch interval, or to the hour where it has no idle time; in the last idle time before
+    /// its end, no earlier than this.
     pub last_active: Timestamp,
     /// When it ends if nothing happens in it.
     pub expires: Timestamp,
@@ -75,6 +75,47 @@ impl Registry {
     pub(super) async fn info(&self, id: SessionId) -> Result<Option<SessionInfo>> {
         let found = self.handle.inspect::<AuthRecord>(&id.to_string()).await?;
         Ok(found.map(|(record, info)| SessionInfo::of(id, &record, &info)))
+    }
+}
+
+/// Everybody's living sessions, one by one, for operators. One present throughout the walk is seen exactly once.
+#[must_use = "a walk does nothing until it is read"]
+#[derive(Debug)]
+pub struct SessionInfos<'m> {
+    registry: &'m Registry,
+    names: Keys<'m>,
+}
+
+impl<'m> SessionInfos<'m> {
+    pub(super) fn new(registry: &'m Registry) -> Self {
+        Self { registry, names: registry.handle.keys("*") }
+    }
+
+    /// The next session; an error for a record that cannot be read or is not a session, after which the walk goes on.
+    pub async fn next(&mut self) -> Option<Result<SessionInfo>> {
+        loop {
+            let id = match self.names.next().await? {
+                Ok(name) => id_of(&name),
+                Err(error) => Err(error),
+            };
+            let found = match id {
+                Ok(id) => self.registry.info(id).await.transpose(),
+                Err(error) => Some(Err(error)),
+            };
+            // One that has ended since it was met is passed over.
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+
+    /// All that are left, up to the first error.
+    pub async fn collect(mut self) -> Result<Vec<SessionInfo>> {
+        let mut infos = Vec::new();
+        while let Some(info) = self.next().await {
+            infos.push(info?);
+        }
+        Ok(infos)
     }
 }
 

@@ -8,7 +8,7 @@ use strata_core::{Atomicity, Codec, Error, ErrorKind, Handle, Listing, Needs, Re
 use strata_ttl::Policy;
 
 use super::events::AuthEvents;
-use super::listing::SessionInfo;
+use super::listing::{SessionInfo, SessionInfos};
 use super::login::Login;
 use super::policy::{AtLimit, AuthPolicy, Rules};
 use super::record::AuthRecord;
@@ -102,6 +102,11 @@ impl<C> AuthSessions<C> {
     pub async fn list(&self, user: &str) -> Result<Vec<SessionInfo>> {
         check_user("list sessions", user)?;
         self.registry.list(user).await
+    }
+
+    /// Everybody's living sessions, in the order of their ids, for operators. No activity.
+    pub fn infos(&self) -> SessionInfos<'_> {
+        SessionInfos::new(&self.registry)
     }
 
     /// What is known of a living session. No activity.

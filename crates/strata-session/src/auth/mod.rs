@@ -24,7 +24,7 @@ mod user;
 pub use device::Device;
 pub use events::AuthEvents;
 pub use fresh::Fresh;
-pub use listing::SessionInfo;
+pub use listing::{SessionInfo, SessionInfos};
 pub use login::Login;
 pub use manager::{AuthSessions, AuthSessionsBuilder};
 pub use policy::{AtLimit, AuthPolicy};

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
-use strata_core::{Lifetime, Result, Timestamp};
+use strata_core::{Lifetime, Result, Timestamp, Touch};
 use strata_ttl::{Description, Policy};
 
 /// What happens when a user who has as many sessions as the limit allows signs in once more (ASVS 7.1.2).
@@ -54,9 +54,14 @@ impl Rules {
         Ok((policy.lifetime().with_until(cap), cap))
     }
 
-    /// How much activity has to gain before it is written down.
-    pub(super) fn touch_interval(&self, remembered: bool, idle: Duration) -> Duration {
-        self.of(remembered).touch_interval().interval(idle)
+    /// How often activity is written down at most. Without an idle time it prolongs nothing, and is known to the hour unless the
+    /// policy says otherwise.
+    pub(super) fn touch_interval(&self, remembered: bool, idle: Option<Duration>) -> Duration {
+        match (self.of(remembered).touch_interval(), idle) {
+            (touch, Some(idle)) => touch.interval(idle),
+            (Touch::Every(interval), None) => interval,
+            (Touch::Fraction(_), None) => Duration::from_hours(1),
+        }
     }
 
     pub(super) fn describe(&self) -> AuthPolicy {

@@ -17,6 +17,8 @@ pub(super) struct AuthRecord {
     pub(super) device: Device,
     authenticated: u64,
     created: u64,
+    /// Activity that no deadline tells of, for it has no idle time.
+    seen: u64,
     pub(super) remembered: bool,
     values: Values,
 }
@@ -29,8 +31,8 @@ impl AuthRecord {
         remembered: bool,
         now: Timestamp,
     ) -> Self {
-        let (authenticated, created) = (now.as_millis(), now.as_millis());
-        Self { check, user, device, authenticated, created, remembered, values: Values::default() }
+        let (now, values) = (now.as_millis(), Values::default());
+        Self { check, user, device, authenticated: now, created: now, seen: now, remembered, values }
     }
 
     /// When the user last authenticated in it.
@@ -41,6 +43,16 @@ impl AuthRecord {
     /// The user authenticates anew.
     pub(super) fn authenticate(&mut self, now: Timestamp) {
         self.authenticated = now.as_millis();
+    }
+
+    /// The activity that was last written down here.
+    pub(super) fn seen(&self) -> Timestamp {
+        Timestamp::from_millis(self.seen)
+    }
+
+    /// Writes activity down.
+    pub(super) fn see(&mut self, now: Timestamp) {
+        self.seen = now.as_millis();
     }
 
     pub(super) fn created(&self) -> Timestamp {

@@ -188,14 +188,25 @@ impl<C: Value> AuthSession<C> {
 /// Its life.
 impl<C: Value> AuthSession<C> {
     /// Records activity: the idle time starts anew, never past the cap. Written down only when that gains the policy's touch
-    /// interval, and relaxed: a crash may take the last of it. A session without an idle time is verified, and left.
+    /// interval, and relaxed: a crash may take the last of it. In a session without an idle time it prolongs nothing, and is
+    /// written down, for lists, once an hour.
     pub async fn touch(&self) -> Result<()> {
         let rules = &self.registry.rules;
-        let target = |record: &AuthRecord, expiry: Expiry, now| {
-            let idle = expiry.idle_time()?;
-            expiry.slide_due(now, rules.touch_interval(record.remembered, idle))
+        let mut seen = None;
+        let target = |record: &AuthRecord, expiry: Expiry, now: Timestamp| {
+            let interval = rules.touch_interval(record.remembered, expiry.idle_time());
+            let unseen = expiry.idle_time().is_none() && now.since(record.seen()) >= interval;
+            seen = unseen.then_some(now);
+            expiry.slide_due(now, interval)
         };
-        self.slide(Durability::Relaxed, target).await.map(drop)
+        self.slide(Durability::Relaxed, target).await?;
+        let Some(now) = seen else { return Ok(()) };
+        self.bearer
+            .change(|record| {
+                record.see(now);
+                Ok(())
+            })
+            .await
     }
 
     /// Lets the session live `by` longer from now without activity, at most the policy's idle time, never past the cap, and never

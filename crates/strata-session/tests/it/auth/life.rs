@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use strata_core::ErrorKind;
 use strata_core::conformance::block_on;
-use strata_session::auth::AuthSessions;
+use strata_session::auth::{AtLimit, AuthSessions};
 use strata_ttl::Policy;
 
 use super::{Claims, ada, audited, auth, opened, sign_in};
@@ -92,6 +92,32 @@ fn s10_remembered_sessions_live_by_their_own_profile() {
         audited(&world.db);
         world.clock.advance(MILLI);
         assert!(opened(&auth, &token).is_none());
+    });
+}
+
+/// Where no deadline moves, activity is written down all the same: else a list would call a session in daily use forgotten, and the
+/// limit would end it.
+#[test]
+fn activity_without_an_idle_time_is_known_to_the_hour() {
+    grounds::each(|world| {
+        block_on(async {
+            let auth =
+                AuthSessions::<Claims>::builder(&world.db).parallel(2, AtLimit::EndLeastActive).build();
+            let auth = auth.expect("a manager");
+            let (token, session) = auth.login(&ada()).remember().await.expect("login");
+            let (forgotten, _) = auth.login(&ada()).remember().await.expect("login");
+            let begun = world.db.clock().now();
+            world.clock.advance(HOUR - MILLI);
+            session.touch().await.expect("touch");
+            assert_eq!(session.info().await.expect("info").last_active, begun, "at most once an hour");
+            world.clock.advance(MILLI);
+            session.touch().await.expect("touch");
+            let info = session.info().await.expect("info");
+            assert_eq!(info.last_active, begun.saturating_add(HOUR));
+            assert_eq!(info.latest, begun.saturating_add(30 * 24 * HOUR), "it prolongs nothing");
+            sign_in(&auth, &ada());
+            assert!(opened(&auth, &token).is_some() && opened(&auth, &forgotten).is_none());
+        });
     });
 }
 
