@@ -84,7 +84,7 @@ impl Core {
         Ok(record.live.is_none_or(|live| live.mark != base))
     }
 
-    /// Lets a sibling go on. A lease that cannot be removed ends by itself, and holds nobody up once its generation is over.
+    /// Lets a sibling try. A lease that cannot be removed ends by itself, and holds nobody up once its generation is over.
     pub(super) async fn end_turn(&self, account: &Account, turn: &Turn) {
         if let Turn::Ours(Some(version)) = turn {
             let _ = self.leases.remove_if(&account.key, *version).await;

@@ -10,7 +10,6 @@ use super::answer::TokenAnswer;
 use super::failure::Failure;
 use super::flight::Landing;
 use super::generation::{Generation, Mark};
-use super::lease::Turn;
 use super::record::AccountRecord;
 use super::transport::{RefreshFailure, RefreshRequest};
 use crate::security::{EndReason, Misuse, SecurityEventKind};
@@ -35,7 +34,8 @@ impl Core {
         self.may_ask(&account, forced)?;
         let turn = self.take_turn(&account, base).await?;
         let landing = self.exchange(&account, base).await;
-        if let Turn::Ours(_) = turn {
+        if landing.is_err() {
+            // After a success nobody waits for the lease: its generation is over.
             self.end_turn(&account, &turn).await;
         }
         landing

@@ -43,6 +43,8 @@ fn due() -> Scene {
 fn signed_in() -> Scene {
     let scene = scene();
     scene.sign_in("ada");
+    // So that the next sign-in has to be listed for longer.
+    scene.advance(SECOND);
     scene
 }
 
@@ -65,8 +67,7 @@ fn s35_a_refresh_that_fails_loses_no_token() {
             assert_eq!(scene.server.present(), "refresh-2");
         },
     );
-    println!("refresh: {calls} calls failed");
-    assert!(calls >= 3 * 6, "{calls}");
+    assert!(calls >= 3 * 5, "{calls}");
 }
 
 /// The commit fails until the program ends: the next one asks again, with the predecessor, as after a lost answer.

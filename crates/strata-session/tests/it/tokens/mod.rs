@@ -243,7 +243,8 @@ fn builder<'w>(world: &'w World, server: &Arc<Server>) -> TokensBuilder<'w> {
 impl Scene {
     /// Another process on the same store.
     fn sibling(&self) -> Tokens {
-        builder(&self.world, &self.server).build().expect("a manager")
+        let log = self.tokens.log().clone();
+        builder(&self.world, &self.server).log(log).build().expect("a manager")
     }
 
     fn sign_in(&self, account: &str) {

@@ -6,7 +6,7 @@ use strata_core::conformance::{Fault, block_on};
 use strata_core::{Durability, ErrorKind, Handle, Protection};
 use strata_session::tokens::{RefreshFailure, TokenAnswer, Tokens};
 
-use super::{DAY, SECOND, Scene, policy, scene, whole};
+use super::{DAY, SECOND, Scene, scene, whole};
 use crate::{MINUTE, World, grounds, kind_of, world_over};
 
 /// (a) Memory fallback is a no-op option: tokens land in whatever is there, readable on disk.
@@ -147,5 +147,4 @@ fn a_short_life_is_used() {
         assert_eq!(scene.access("ada"), "short", "{life}");
     }
     assert_eq!(scene.server.refreshes(), 0);
-    let _ = policy();
 }
