@@ -42,12 +42,16 @@ impl Roster {
 
     /// What `user` has. Entries whose records were bound to be dead by `now` are left out.
     pub(crate) async fn load<E: Value>(&self, user: &str, now: Timestamp) -> Result<Roll<E>> {
-        let name = user_name(user);
-        let found = self.handle.peek_versioned::<Vec<Entry<E>>>(&name).await?;
+        self.load_named(&user_name(user), now).await
+    }
+
+    /// As [`Roster::load`], for the user whose roster has this name.
+    pub(crate) async fn load_named<E: Value>(&self, name: &str, now: Timestamp) -> Result<Roll<E>> {
+        let found = self.handle.peek_versioned::<Vec<Entry<E>>>(name).await?;
         let (mut entries, version) =
             found.map_or((Vec::new(), None), |(entries, version)| (entries, Some(version)));
         entries.retain(|entry| entry.until > now.as_millis());
-        Ok(Roll { name, entries, version })
+        Ok(Roll { name: name.to_owned(), entries, version })
     }
 
     /// The change that makes the roll as it is now, in place of the version it was read in. An empty one is removed; `None` if there

@@ -34,8 +34,16 @@ impl Secret {
         // One byte more than a secret needs, as the decoder asks for; wiped like the secret.
         let mut decoded = Zeroizing::new([0; LEN + 1]);
         let length = URL_SAFE_NO_PAD.decode_slice(text, &mut *decoded).ok()?;
+        Self::from_slice(decoded.get(..length)?)
+    }
+
+    /// Exactly 32 bytes, copied; the slice stays its owner's to wipe.
+    pub(crate) fn from_slice(bytes: &[u8]) -> Option<Self> {
         let mut secret = Zeroizing::new([0; LEN]);
-        secret.copy_from_slice(decoded.get(..length).filter(|bytes| bytes.len() == LEN)?);
+        if bytes.len() != LEN {
+            return None;
+        }
+        secret.copy_from_slice(bytes);
         Some(Self(secret))
     }
 
@@ -81,6 +89,11 @@ impl Digest {
     /// Whether both are of one secret, in a time that does not depend on where they differ.
     pub(crate) fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
+    }
+
+    /// The bytes, to bind something to the secret without having it.
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 }
 

@@ -86,6 +86,16 @@ impl Strata {
         strata_session::Sessions::new(&self.handle)
     }
 
+    /// A server's refresh tokens in the namespace `refresh`: families that end 30 days after the sign-in, rotated at each use, with 10 seconds
+    /// for the retry of a lost answer. [`RefreshTokens::builder`](strata_session::refresh::RefreshTokens::builder) makes others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] on a store that cannot commit several records together or cannot list them.
+    #[cfg(feature = "session")]
+    pub fn refresh_tokens(&self) -> Result<strata_session::refresh::RefreshTokens> {
+        strata_session::refresh::RefreshTokens::new(&self.handle)
+    }
+
     /// Removes what is dead now and announces it, as the background sweeper does.
     #[cfg(feature = "ttl")]
     pub async fn sweep(&self) -> Result<strata_ttl::Swept> {

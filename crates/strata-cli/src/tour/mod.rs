@@ -6,6 +6,7 @@ mod crash;
 mod durability;
 mod ground;
 mod life;
+mod refresh;
 mod sealing;
 mod sessions;
 mod values;
@@ -59,6 +60,7 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground) -> Result<(), Failure> {
     tour.step("a moved record is refused", sealing::moved(db)).await?;
     tour.step("export and import, sealed", sealing::transfer(&ground)).await?;
     tour.step("a session's life", sessions::basic(db)).await?;
+    tour.step("refresh tokens", refresh::family(db)).await?;
     tour.step("key rotation", sealing::rotation(db)).await?;
     tour.step("kill -9 in mid-writing", crash::kill(&ground)).await?;
     tour.step("close and reopen", ground.reopen()).await
