@@ -9,6 +9,7 @@ mod life;
 mod refresh;
 mod sealing;
 mod sessions;
+mod tokens;
 mod values;
 
 use std::time::{Duration, Instant};
@@ -61,6 +62,7 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground) -> Result<(), Failure> {
     tour.step("export and import, sealed", sealing::transfer(&ground)).await?;
     tour.step("a session's life", sessions::basic(db)).await?;
     tour.step("refresh tokens", refresh::family(db)).await?;
+    tour.step("a client's tokens", tokens::client(&ground)).await?;
     tour.step("key rotation", sealing::rotation(db)).await?;
     tour.step("kill -9 in mid-writing", crash::kill(&ground)).await?;
     tour.step("close and reopen", ground.reopen()).await

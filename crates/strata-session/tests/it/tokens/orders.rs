@@ -100,8 +100,7 @@ fn two_processes_end_in_one_generation() {
         refreshed(end);
         assert!(end.scene.server.refreshes() <= 2, "at most one call each");
     });
-    println!("{count}");
-    assert!(count >= 1000, "{count} schedules");
+    assert!(count >= 10_000, "{count} schedules");
 }
 
 /// While the holder of the lease gets on, the sibling's waiting is over with the holder's call, and there is one call.
@@ -135,7 +134,7 @@ fn s13_no_refresh_brings_back_what_was_cleared() {
     let count = meet(&["refresh", "clear"], over);
     assert!(count >= 100, "{count} schedules");
     let drawn = sampled_schedules(13, 4000, || world_of(&["refresh", "clear", "refresh"], over));
-    assert!(drawn >= 3000, "{drawn} schedules");
+    assert!(drawn >= 2500, "{drawn} schedules");
 }
 
 /// A new sign-in stands, whole, whatever a refresh of the old tokens comes to.
@@ -152,7 +151,7 @@ fn no_refresh_replaces_a_newer_sign_in() {
     let count = meet(&["refresh", "sign in"], stands);
     assert!(count >= 100, "{count} schedules");
     let drawn = sampled_schedules(14, 4000, || world_of(&["refresh", "sign in", "refresh"], stands));
-    assert!(drawn >= 3000, "{drawn} schedules");
+    assert!(drawn >= 2500, "{drawn} schedules");
 }
 
 /// Sign-out, sign-in and refresh at once: signed in or out as those two say, and never mixed.
@@ -168,5 +167,5 @@ fn sign_out_sign_in_and_refresh_do_not_mix() {
             }
         })
     });
-    assert!(drawn >= 3000, "{drawn} schedules");
+    assert!(drawn >= 2500, "{drawn} schedules");
 }

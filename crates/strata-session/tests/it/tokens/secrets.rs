@@ -1,60 +1,19 @@
 //! Where tokens are not, and what is not believed of them.
 
 use std::fmt::{self, Write as _};
-use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use strata_core::ErrorKind;
 use strata_core::conformance::{Fault, block_on};
 use strata_session::tokens::{RefreshFailure, TokenAnswer, Tokens};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
 use super::{DAY, SECOND, Scene, builder, scene};
-use crate::{MINUTE, kind_of};
-
-/// Everything that is traced, as text.
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<String>>);
-
-impl Visit for Captured {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let mut text = self.0.lock().expect("lock");
-        write!(text, "{field}={value:?} ").expect("a string takes it");
-    }
-}
-
-impl Subscriber for Captured {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut self.clone());
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut self.clone());
-    }
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
+use crate::{MINUTE, kind_of, traced};
 
 #[test]
 fn s05_no_token_is_printed_or_traced() {
-    let captured = Captured::default();
-    let printed = tracing::subscriber::with_default(captured.clone(), || {
+    let (printed, traced) = traced::during(|| {
         let scene = scene();
         let mut printed = String::new();
         scene.server.state().subject = Some("u1".to_owned());
@@ -69,7 +28,6 @@ fn s05_no_token_is_printed_or_traced() {
         errors(&scene, &mut printed);
         printed
     });
-    let traced = captured.0.lock().expect("lock").clone();
     assert!(traced.contains("token family started") && traced.contains("other user"), "{traced}");
     for text in [printed, traced] {
         assert!(!text.contains("secret"), "{text}");
