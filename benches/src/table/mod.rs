@@ -9,6 +9,7 @@ pub mod memory;
 pub mod open;
 pub mod purge;
 pub mod space;
+pub mod tokens;
 pub mod touch;
 
 use crate::harness::Effort;
@@ -18,7 +19,7 @@ use crate::section::Section;
 pub type Run = fn(Effort) -> Section;
 
 /// Every table, by name, in the order of the report.
-pub const ALL: [(&str, Run); 10] = [
+pub const ALL: [(&str, Run); 11] = [
     ("memory", memory::run),
     ("touch", touch::run),
     ("space", space::run),
@@ -29,4 +30,5 @@ pub const ALL: [(&str, Run); 10] = [
     ("purge", purge::run),
     ("open", open::run),
     ("events", events::run),
+    ("tokens", tokens::run),
 ];

@@ -12,6 +12,7 @@ mod migration;
 mod refresh;
 mod sealing;
 mod sessions;
+mod tokens;
 mod values;
 
 use std::time::{Duration, Instant};
@@ -67,6 +68,7 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground) -> Result<(), Failure> {
     tour.step("a device and a stranger", fingerprint::judged(db)).await?;
     tour.step("refresh tokens", refresh::family(db)).await?;
     tour.step("guest becomes user", migration::guest(db)).await?;
+    tour.step("a client's tokens", tokens::client(&ground)).await?;
     tour.step("key rotation", sealing::rotation(db)).await?;
     tour.step("kill -9 in mid-writing", crash::kill(&ground)).await?;
     tour.step("close and reopen", ground.reopen()).await

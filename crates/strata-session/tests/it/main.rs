@@ -16,6 +16,7 @@ mod secrets;
 #[path = "../../../strata-ttl/tests/it/single.rs"]
 mod single;
 mod tokens;
+mod traced;
 mod values;
 
 use std::sync::{Arc, Mutex};
