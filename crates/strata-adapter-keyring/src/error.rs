@@ -72,10 +72,10 @@ pub(crate) fn failed(operation: &'static str, error: &Entry) -> Error {
 /// The sentence of a situation.
 fn situation(operation: &'static str, kind: ErrorKind) -> Error {
     let message = match kind {
-        ErrorKind::Locked => "the keyring is locked, or there is no login keyring yet; unlock it, then retry",
-        ErrorKind::Denied => {
-            "the keyring refused: its question was dismissed, or this program is not allowed in; allow it, then retry"
+        ErrorKind::Locked => {
+            "the keyring is locked and nobody unlocked it, or there is no login keyring yet; unlock it, then retry"
         }
+        ErrorKind::Denied => "the keyring does not let this program in; allow it there, then retry",
         ErrorKind::Unsupported => "there is no keyring here; start one, or keep secrets elsewhere",
         _ => {
             "the keyring went away during the call, which may or may not have been made; retry when it is back"

@@ -41,9 +41,8 @@ mod secret_service {
     pub(crate) fn situation(error: &(dyn StdError + Send + Sync + 'static)) -> Situation {
         use secret_service::Error as Service;
         match error.downcast_ref::<Service>()? {
-            // Without a result: there is no login keyring, or nobody who could ask for its password.
-            Service::Locked | Service::NoResult => Some(ErrorKind::Locked),
-            Service::Prompt => Some(ErrorKind::Denied),
+            // Without a result: there is no login keyring. A question that was dismissed leaves it locked, also where nothing could ask.
+            Service::Locked | Service::NoResult | Service::Prompt => Some(ErrorKind::Locked),
             Service::PromptDisconnected => Some(ErrorKind::Unavailable),
             Service::Unavailable => Some(ErrorKind::Unsupported),
             Service::Zbus(error) => bus(error),
@@ -57,7 +56,7 @@ mod secret_service {
             zbus::Error::MethodError(name, ..) => Some(named(name.as_str())),
             zbus::Error::FDO(error) => desktop(error),
             zbus::Error::Address(_) | zbus::Error::InterfaceNotFound => Some(ErrorKind::Unsupported),
-            zbus::Error::InputOutput(error) => Some(reached(error.kind())),
+            zbus::Error::InputOutput(error) | zbus::Error::Connection(error, _) => Some(reached(error.kind())),
             _ => None,
         }
     }
@@ -66,7 +65,7 @@ mod secret_service {
     fn reached(kind: std::io::ErrorKind) -> ErrorKind {
         use std::io::ErrorKind as Io;
         match kind {
-            Io::NotFound | Io::ConnectionRefused | Io::AddrNotAvailable => ErrorKind::Unsupported,
+            Io::NotFound | Io::NotADirectory | Io::ConnectionRefused | Io::AddrNotAvailable => ErrorKind::Unsupported,
             Io::PermissionDenied => ErrorKind::Denied,
             _ => ErrorKind::Unavailable,
         }
@@ -108,7 +107,7 @@ mod secret_service {
             for (error, kind) in [
                 (Service::Locked, ErrorKind::Locked),
                 (Service::NoResult, ErrorKind::Locked),
-                (Service::Prompt, ErrorKind::Denied),
+                (Service::Prompt, ErrorKind::Locked),
                 (Service::PromptDisconnected, ErrorKind::Unavailable),
                 (Service::Unavailable, ErrorKind::Unsupported),
                 (Service::Zbus(zbus::Error::Address("x".to_owned())), ErrorKind::Unsupported),

@@ -34,8 +34,8 @@ mod as_small_as_on_windows {
 
     #[test]
     fn more_tags_than_fit_are_refused_and_nothing_is_written() {
+        let store = store(mock().max_entry(2560));
         runtime().block_on(async {
-            let store = store(mock().max_entry(2560));
             let refused = commit(&*store, "a", Guard::Any, tagged(b"x", 32)).await.expect_err("too many");
             assert_eq!(refused.kind(), ErrorKind::TooLarge, "{refused}");
             assert!(get(&*store, "a").await.is_none());
