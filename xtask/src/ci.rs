@@ -39,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result {
 /// Tests that only `cargo xtask test` runs are no target of `--all-targets`, and named.
 fn lints(root: &Path) -> Result {
     execute(&mut clippy(root))?;
-    for package in secret_service::PACKAGES {
+    for (package, _) in secret_service::PACKAGES {
         let mut command = cargo(root);
         command.args(["clippy", "-p", package, "--all-features", "--test", secret_service::TEST]);
         execute(command.args(["--", "-D", "warnings"]))?;

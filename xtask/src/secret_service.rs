@@ -17,15 +17,16 @@ const PASSWORD: &[u8] = b"strata-test";
 /// How long the daemon may take until it is on the bus.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The packages with a test of this name, which needs the service.
-pub(crate) const PACKAGES: [&str; 1] = ["strata-adapter-keyring"];
+/// The packages with a test of this name, which needs the service, and the states it has tests for.
+pub(crate) const PACKAGES: [(&str, &[State]); 2] =
+    [("strata-adapter-keyring", &STATES), ("strata", &[State::Open, State::Locked, State::NoBus])];
 pub(crate) const TEST: &str = "secret_service";
 
 /// The states, in this order: the locked one is locked over what the open one was left with.
 const STATES: [State; 5] = [State::Open, State::Locked, State::NoBus, State::NoService, State::Killed];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(crate) enum State {
     Open,
     Locked,
     NoBus,
@@ -50,10 +51,13 @@ impl State {
 /// Runs the tests of every package in every state; `watch` runs one command and counts its tests.
 pub(crate) fn run(workspace: &Workspace, watch: &mut dyn FnMut(&mut Command) -> Result) -> Result {
     let home = tempfile::tempdir().during("making a home")?;
-    let programs = PACKAGES.iter().map(|package| build(workspace, package)).collect::<Result<Vec<_>>>()?;
+    let mut programs = Vec::new();
+    for (package, states) in PACKAGES {
+        programs.push((build(workspace, package)?, states));
+    }
     for state in STATES {
         let session = Session::start(home.path(), state)?;
-        for program in &programs {
+        for (program, _) in programs.iter().filter(|(_, states)| states.contains(&state)) {
             println!("\na Secret Service, {}:", state.module());
             let mut command = Command::new(program);
             command.arg(format!("{}::", state.module())).stdin(Stdio::null()).stdout(Stdio::piped());

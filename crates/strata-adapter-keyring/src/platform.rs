@@ -56,7 +56,9 @@ mod secret_service {
             zbus::Error::MethodError(name, ..) => Some(named(name.as_str())),
             zbus::Error::FDO(error) => desktop(error),
             zbus::Error::Address(_) | zbus::Error::InterfaceNotFound => Some(ErrorKind::Unsupported),
-            zbus::Error::InputOutput(error) | zbus::Error::Connection(error, _) => Some(reached(error.kind())),
+            zbus::Error::InputOutput(error) | zbus::Error::Connection(error, _) => {
+                Some(reached(error.kind()))
+            }
             _ => None,
         }
     }
@@ -65,7 +67,9 @@ mod secret_service {
     fn reached(kind: std::io::ErrorKind) -> ErrorKind {
         use std::io::ErrorKind as Io;
         match kind {
-            Io::NotFound | Io::NotADirectory | Io::ConnectionRefused | Io::AddrNotAvailable => ErrorKind::Unsupported,
+            Io::NotFound | Io::NotADirectory | Io::ConnectionRefused | Io::AddrNotAvailable => {
+                ErrorKind::Unsupported
+            }
             Io::PermissionDenied => ErrorKind::Denied,
             _ => ErrorKind::Unavailable,
         }
