@@ -8,7 +8,7 @@ use crate::report::{Step, clock, run_steps};
 use crate::run::{During, Failure, Result, cargo, is_installed, run as execute};
 use crate::test::EVERYTHING;
 use crate::workspace::{Member, Workspace};
-use crate::{features, test, tidy};
+use crate::{features, secret_service, test, tidy};
 
 /// The version of cargo-deny whose verdicts are trusted.
 const CARGO_DENY: &str = "0.20.2";
@@ -23,8 +23,10 @@ pub(crate) fn run(workspace: &Workspace) -> Result {
         Step::new("format", || execute(cargo(root).args(["fmt", "--all", "--check"]))),
         Step::new("tidy", || tidy::run(workspace)),
         Step::new("licences and sources", || deny(root)),
-        Step::new("lints, benches included", || execute(&mut clippy(root))),
-        Step::new("tests, none skipped", || test::run(workspace, &test::Arguments { require_all: true })),
+        Step::new("lints, benches included", || lints(root)),
+        Step::new("tests, none skipped", || {
+            test::run(workspace, &test::Arguments { require_all: true, suite: None })
+        }),
         Step::new("hot paths, pinned", || {
             execute(cargo(root).args(["run", "--release", "-p", "strata-benches", "--", "pins"]))
         }),
@@ -32,6 +34,17 @@ pub(crate) fn run(workspace: &Workspace) -> Result {
         Step::new("documentation", || documentation(root)),
         Step::new("features, one by one", || features::run(workspace)),
     ])
+}
+
+/// Tests that only `cargo xtask test` runs are no target of `--all-targets`, and named.
+fn lints(root: &Path) -> Result {
+    execute(&mut clippy(root))?;
+    for (package, _) in secret_service::PACKAGES {
+        let mut command = cargo(root);
+        command.args(["clippy", "-p", package, "--all-features", "--test", secret_service::TEST]);
+        execute(command.args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
 }
 
 fn clippy(root: &Path) -> Command {

@@ -10,6 +10,7 @@ mod features;
 mod release;
 mod report;
 mod run;
+mod secret_service;
 mod test;
 mod tidy;
 mod workspace;

@@ -8,6 +8,7 @@ use clap::Args;
 use crate::barrier;
 use crate::report::Table;
 use crate::run::{During, Failure, Result, cargo, is_installed, shown};
+use crate::secret_service;
 use crate::workspace::Workspace;
 
 #[derive(Debug, Default, Args)]
@@ -15,6 +16,9 @@ pub(crate) struct Arguments {
     /// A suite that cannot run here is a failure.
     #[arg(long)]
     pub(crate) require_all: bool,
+    /// Only suites with this in their name.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) suite: Option<String>,
 }
 
 /// What every invocation on the whole workspace names, so that all of them share one build.
@@ -32,6 +36,8 @@ enum How {
     Cargo(&'static [&'static str]),
     /// One test that drives a program from outside.
     Here(fn(&Workspace) -> Result),
+    /// Tests that need something around them, each run handed to the second argument.
+    Within(fn(&Workspace, &mut dyn FnMut(&mut Command) -> Result) -> Result),
 }
 
 /// Something a machine may lack.
@@ -42,7 +48,7 @@ struct Need {
 }
 
 /// Each needs a build of its own only where it says something that the first does not.
-const SUITES: [Suite; 4] = [
+const SUITES: [Suite; 5] = [
     Suite { name: "the workspace, all features", how: How::Cargo(&EVERYTHING), needs: &[] },
     Suite {
         name: "the store on disk, without `power`",
@@ -55,6 +61,11 @@ const SUITES: [Suite; 4] = [
         needs: &[],
     },
     Suite { name: "a barrier that the kernel sees", how: How::Here(barrier::run), needs: &[STRACE] },
+    Suite {
+        name: "the keyring, over a private Secret Service",
+        how: How::Within(secret_service::run),
+        needs: &[BUS, KEYRING],
+    },
 ];
 
 /// Tests inside the suites above that leave themselves out where something is missing. They cannot tell so themselves: what
@@ -63,6 +74,18 @@ const PARTS: [(&str, Need); 1] = [("a full disk and a read-only one, in strata-a
 
 const STRACE: Need =
     Need { what: "strace", is_there: || is_installed("strace"), way: "apt-get install -y strace" };
+
+const BUS: Need = Need {
+    what: "dbus-daemon and dbus-send",
+    is_there: || is_installed("dbus-daemon") && is_installed("dbus-send"),
+    way: "apt-get install -y --no-install-recommends dbus",
+};
+
+const KEYRING: Need = Need {
+    what: "gnome-keyring-daemon",
+    is_there: || is_installed("gnome-keyring-daemon"),
+    way: "apt-get install -y --no-install-recommends gnome-keyring",
+};
 
 const SMALL_DISK: Need = Need {
     what: "the right to mount a tmpfs",
@@ -87,8 +110,13 @@ struct Counts {
 
 /// Runs all suites, then says what passed, failed and was skipped.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result {
+    let wanted = arguments.suite.as_deref().unwrap_or_default();
+    let suites = SUITES.iter().filter(|suite| suite.name.contains(wanted));
     let outcomes: Vec<(&str, Outcome)> =
-        SUITES.iter().map(|suite| (suite.name, run_suite(workspace, suite))).collect();
+        suites.map(|suite| (suite.name, run_suite(workspace, suite))).collect();
+    if outcomes.is_empty() {
+        return Err(Failure::new(format!("no suite has `{wanted}` in its name")));
+    }
     let skipped = missing(&outcomes, &PARTS);
     println!("\n{}", summary(&outcomes, &skipped));
     verdict(&outcomes, &skipped, arguments.require_all)
@@ -107,6 +135,7 @@ fn run_suite(workspace: &Workspace, suite: &Suite) -> Outcome {
             counts.add_one(result.is_ok());
             result
         }
+        How::Within(action) => action(workspace, &mut |command| watch(command, &mut counts)),
     };
     match result {
         Ok(()) => Outcome::Passed(counts),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use strata::{Durability, KeyId, Timestamp, Version};
 
@@ -30,9 +31,13 @@ pub(crate) struct Global {
     pub(crate) store: Option<Location>,
     /// Take the store's keys from this file; created (mode 0600) together with a fresh store. It has to lie outside the
     /// store's folder. Without it: the variable `STRATA_KEY` (32 bytes in base64, or a keyset), else a passphrase in
-    /// `STRATA_PASSPHRASE`, else where the store says its keys are.
+    /// `STRATA_PASSPHRASE`, else where the store says its keys are; for a fresh store the system's keyring, and where there is
+    /// none a key file of yours.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
+    /// Leave the system's keyring alone: keep the keys of a fresh store in a key file.
+    #[arg(long, global = true, env = "STRATA_NO_KEYRING", value_parser = FalseyValueParser::new())]
+    pub(crate) no_keyring: bool,
     /// Use a store without encryption; a store stays what it was created as. With `export`: write values that anybody can
     /// read, also from an encrypted store.
     #[arg(long, global = true)]

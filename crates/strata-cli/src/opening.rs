@@ -103,8 +103,13 @@ async fn rehearse(global: &Global, dir: &Path, keys: &Keys) -> Result<(), Failur
             return Ok(());
         }
     } else if !is_set(KEY) {
-        // A passphrase was read already.
-        return if is_set(PASSPHRASE) { Ok(()) } else { Ok(apart(&FileKeys::of_user()?)?) };
+        // A passphrase was read already. Whether a keyring takes keys is only seen by giving it some.
+        return match FileKeys::of_user() {
+            _ if is_set(PASSPHRASE) => Ok(()),
+            Ok(files) => Ok(apart(&files)?),
+            Err(error) if global.no_keyring => Err(error.into()),
+            Err(_) => Ok(()),
+        };
     }
     let db = strata::builder().memory().keys(keys.clone()).without_sweeper().open().await?;
     Ok(db.close().await?)
@@ -156,7 +161,8 @@ fn keys(global: &Global, location: &Location, purpose: Purpose) -> Result<Option
     }
     match location {
         Location::Memory => fresh().map(Some),
-        Location::Sled(_) => Ok(Some(Keys::auto()?)),
+        Location::Sled(_) if global.no_keyring => Ok(Some(Keys::auto()?)),
+        Location::Sled(_) => Ok(Some(strata::user_keys()?)),
     }
 }
 

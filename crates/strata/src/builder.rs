@@ -4,6 +4,8 @@ use std::sync::Arc;
 #[cfg(feature = "ttl")]
 use std::time::Duration;
 
+#[cfg(all(feature = "keyring", not(target_arch = "wasm32")))]
+use strata_adapter_keyring::KeyringConfig;
 #[cfg(feature = "memory")]
 use strata_adapter_memory::MemoryConfig;
 #[cfg(feature = "sled")]
@@ -15,7 +17,9 @@ use strata_core::{
 #[cfg(feature = "crypto")]
 use strata_crypto::Keys;
 
-use crate::engine::Choice;
+#[cfg(all(feature = "keyring", not(target_arch = "wasm32")))]
+use crate::engine::OrElse;
+use crate::engine::{Choice, Found};
 use crate::open::Strata;
 use crate::protect::Protect;
 #[cfg(feature = "ttl")]
@@ -105,6 +109,33 @@ impl Builder {
     #[cfg(feature = "memory")]
     pub fn memory_with(mut self, config: MemoryConfig) -> Self {
         self.choice = Choice::Memory(config);
+        self
+    }
+
+    /// In the operating system's keyring, as entries of `service`, which guards them: nothing is said about keys. For small secrets;
+    /// there is no listing and no sweeper. Where there is no keyring, [`Builder::open`] fails with [`ErrorKind::Unsupported`]; see
+    /// [`or_memory`](Builder::or_memory).
+    #[cfg(all(feature = "keyring", not(target_arch = "wasm32")))]
+    pub fn keyring(self, service: impl Into<String>) -> Self {
+        self.keyring_with(KeyringConfig::new(service))
+    }
+
+    /// In the operating system's keyring, as this configuration has it.
+    #[cfg(all(feature = "keyring", not(target_arch = "wasm32")))]
+    pub fn keyring_with(mut self, config: KeyringConfig) -> Self {
+        self.choice = Choice::Keyring(Box::new(config), OrElse::Refuse);
+        self
+    }
+
+    /// Where there is no keyring, in memory: gone with the process and never on disk; [`Strata::report`] says so. A keyring that is
+    /// locked, refuses or does not answer is an error all the same. [`require`](Builder::require) refuses what memory is less. Said of a
+    /// keyring, after it.
+    #[cfg(all(feature = "keyring", feature = "memory", not(target_arch = "wasm32")))]
+    pub fn or_memory(mut self) -> Self {
+        self.choice = match self.choice {
+            Choice::Keyring(config, _) => Choice::Keyring(config, OrElse::Memory),
+            _ => Choice::Undecided,
+        };
         self
     }
 
@@ -219,13 +250,15 @@ impl Builder {
     /// [`ErrorKind::WrongKey`]); [`ErrorKind::Downgrade`] when protection differs from what the store was made with or is
     /// less than required.
     pub async fn open(self) -> Result<Strata> {
-        let engine = self.choice.open().await?;
-        if self.existing {
+        let guards_itself = self.choice.guards_itself();
+        let protect = if guards_itself { self.protect.by_engine()? } else { self.protect };
+        let Found { engine, instead } = self.choice.open().await?;
+        if self.existing && !guards_itself {
             crate::protect::check_begun(&engine).await?;
         }
         let time = Time::open(self.clock, &engine).await?;
         let random = self.random.unwrap_or_else(default_random);
-        let protected = self.protect.open(&engine, &random, time.clock().now()).await?;
+        let protected = protect.open(&engine, &random, time.clock().now()).await?;
         let mut builder = Handle::builder(engine.store(), time.clock()).random(random).touch(self.touch);
         if let Some(seal) = &protected.seal {
             builder = builder.seal(Arc::clone(seal));
@@ -253,6 +286,7 @@ impl Builder {
             protected,
             time,
             stood,
+            instead,
         })
     }
 }

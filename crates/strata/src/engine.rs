@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+#[cfg(all(feature = "keyring", not(target_arch = "wasm32")))]
+use strata_adapter_keyring::{KeyringConfig, KeyringStore};
 #[cfg(feature = "memory")]
 use strata_adapter_memory::{MemoryConfig, MemoryStore};
 #[cfg(feature = "sled")]
@@ -20,7 +22,31 @@ pub(crate) enum Choice {
     Sled(Box<SledConfig>, std::path::PathBuf),
     #[cfg(feature = "memory")]
     Memory(MemoryConfig),
+    #[cfg(all(feature = "keyring", not(target_arch = "wasm32")))]
+    Keyring(Box<KeyringConfig>, OrElse),
     Given(Arc<dyn Store>),
+}
+
+/// What to do where there is no keyring.
+#[cfg(all(feature = "keyring", not(target_arch = "wasm32")))]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OrElse {
+    Refuse,
+    #[cfg(feature = "memory")]
+    Memory,
+}
+
+/// What a choice came to.
+pub(crate) struct Found {
+    pub(crate) engine: Engine,
+    /// What was wanted in place of it, and why it could not be had.
+    pub(crate) instead: Option<String>,
+}
+
+impl From<Engine> for Found {
+    fn from(engine: Engine) -> Self {
+        Self { engine, instead: None }
+    }
 }
 
 /// An open store, by its own type where the umbrella knows it.
@@ -36,7 +62,7 @@ pub(crate) enum Engine {
 impl Choice {
     /// Opens it; what blocks does so on a thread for blocking work.
     #[allow(clippy::unused_async)] // it waits where a feature adds a store that blocks
-    pub(crate) async fn open(self) -> Result<Engine> {
+    pub(crate) async fn open(self) -> Result<Found> {
         match self {
             Self::Undecided => Err(Error::new(
                 ErrorKind::Invalid,
@@ -46,12 +72,37 @@ impl Choice {
             #[cfg(feature = "sled")]
             Self::Sled(config, dir) => {
                 let store = blocking(move || config.open()).await??;
-                Ok(Engine::Sled(Arc::new(store), dir))
+                Ok(Engine::Sled(Arc::new(store), dir).into())
             }
             #[cfg(feature = "memory")]
-            Self::Memory(config) => Ok(Engine::Memory(Arc::new(MemoryStore::with_config(config)))),
-            Self::Given(store) => Ok(Engine::Given(store)),
+            Self::Memory(config) => Ok(Engine::Memory(Arc::new(MemoryStore::with_config(config))).into()),
+            #[cfg(all(feature = "keyring", not(target_arch = "wasm32")))]
+            Self::Keyring(config, or_else) => keyring(*config, or_else).await,
+            Self::Given(store) => Ok(Engine::Given(store).into()),
         }
+    }
+
+    /// Whether it is the engine that guards values, so that nothing is said about keys and no header is kept.
+    pub(crate) fn guards_itself(&self) -> bool {
+        match self {
+            #[cfg(all(feature = "keyring", not(target_arch = "wasm32")))]
+            Self::Keyring(..) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The keyring, or what was named for where there is none. A locked one, or one that does not answer, is there.
+#[cfg(all(feature = "keyring", not(target_arch = "wasm32")))]
+async fn keyring(config: KeyringConfig, or_else: OrElse) -> Result<Found> {
+    match (KeyringStore::open(config).await, or_else) {
+        (Ok(store), _) => Ok(Engine::Given(Arc::new(store)).into()),
+        #[cfg(feature = "memory")]
+        (Err(error), OrElse::Memory) if error.kind() == ErrorKind::Unsupported => {
+            let engine = Engine::Memory(Arc::new(MemoryStore::new()));
+            Ok(Found { engine, instead: Some(error.to_string()) })
+        }
+        (Err(error), _) => Err(error),
     }
 }
 

@@ -31,6 +31,7 @@
 //!
 //! | feature | adds |
 //! |---|---|
+//! | `keyring` | the operating system's keyring, for keys and small secrets |
 //! | `memory` | the store in memory |
 //! | `sled` | the store on disk, [`open`] |
 //! | `power` | durability `power` on Linux |
@@ -55,12 +56,16 @@ mod span;
 #[cfg(feature = "ttl")]
 mod sweeping;
 mod time;
+#[cfg(all(feature = "crypto", not(target_arch = "wasm32")))]
+mod user_keys;
 
 pub use builder::Builder;
 pub use check::Check;
 pub use open::Strata;
 pub use report::{Report, Stats};
 pub use span::Span;
+#[cfg(all(feature = "keyring", not(target_arch = "wasm32")))]
+pub use strata_adapter_keyring::{self as keyring, Keyring, KeyringConfig, KeyringKeys, KeyringStore};
 #[cfg(feature = "memory")]
 pub use strata_adapter_memory::{self as memory, MemoryConfig, MemoryStore};
 #[cfg(feature = "sled")]
@@ -80,18 +85,21 @@ pub use strata_crypto::{self as crypto, Keys, Keyset, SystemRandom};
 pub use strata_session::{self as session};
 #[cfg(feature = "ttl")]
 pub use strata_ttl::{self as ttl, Policy};
+#[cfg(all(feature = "crypto", not(target_arch = "wasm32")))]
+pub use user_keys::user_keys;
 
 /// Opens the store in the folder `path`, made if it is missing: on disk, sealed, swept once a minute.
 ///
-/// The keys of a fresh store are drawn and kept in a file of the user's outside the data, readable by the owner alone;
-/// [`Strata::report`] says where. A store that is there is opened with the keys it was made with, or not at all: this
-/// never draws a key for it and never looks for one elsewhere.
+/// The keys of a fresh store are drawn and kept by [`user_keys`]: in the operating system's keyring if there is one here, else in a
+/// file of the user's outside the data, readable by the owner alone; [`Strata::report`] says where. A keyring that is locked or does
+/// not answer is an error, and no reason for the file. A store that is there is opened with the keys it was made with, from where they
+/// are, or not at all: this never draws a key for it and never looks for one elsewhere.
 ///
 /// # Errors
 /// As [`Builder::open`].
 #[cfg(all(feature = "sled", feature = "crypto", feature = "ttl"))]
 pub async fn open(path: impl AsRef<std::path::Path>) -> Result<Strata> {
-    builder().sled(path).keys(strata_crypto::Keys::auto()?).open().await
+    builder().sled(path).keys(user_keys()?).open().await
 }
 
 /// Starts a builder, for another store, other keys, another clock.

@@ -37,6 +37,8 @@ pub struct Strata {
     pub(crate) time: Time,
     /// Where the watermark was left by the open.
     pub(crate) stood: Option<Timestamp>,
+    /// What was wanted in place of this store, and why it could not be had.
+    pub(crate) instead: Option<String>,
 }
 
 impl Strata {
@@ -55,6 +57,7 @@ impl Strata {
         let capabilities = self.handle.capabilities();
         Report {
             store: self.handle.store().to_string(),
+            instead: self.instead.clone(),
             protection: self.handle.protection(),
             #[cfg(feature = "crypto")]
             keys: self.protected.report.clone(),

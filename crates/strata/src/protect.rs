@@ -13,6 +13,8 @@ use crate::engine::Engine;
 pub(crate) enum Protect {
     Unsaid,
     Plaintext,
+    /// The engine guards values by itself.
+    Engine,
     #[cfg(feature = "crypto")]
     Keys(Box<strata_crypto::Keys>),
 }
@@ -28,6 +30,18 @@ pub(crate) struct Protected {
 }
 
 impl Protect {
+    /// What holds for an engine that guards values by itself. Whatever else was said would be a second lock, or none.
+    pub(crate) fn by_engine(self) -> Result<Self> {
+        match self {
+            Self::Unsaid | Self::Engine => Ok(Self::Engine),
+            _ => Err(Error::new(
+                ErrorKind::Invalid,
+                "open",
+                "a keyring guards its values by itself; leave out `.keys(…)` and `.plaintext()`",
+            )),
+        }
+    }
+
     /// Reads or writes the store's header and obtains the keys.
     pub(crate) async fn open(
         self,
@@ -42,6 +56,7 @@ impl Protect {
                 "nothing was said about encryption; give `.keys(…)`, such as `Keys::auto()?`, or ask for `.plaintext()`",
             )),
             Self::Plaintext => plaintext(engine, random, now).await,
+            Self::Engine => Ok(Protected::default()),
             #[cfg(feature = "crypto")]
             Self::Keys(keys) => sealed(*keys, engine, random, now).await,
         }

@@ -12,6 +12,8 @@ use strata_core::{Durability, Protection};
 pub struct Report {
     /// The store, as it prints itself.
     pub store: String,
+    /// Why it is not the one that was wanted first, as with [`Builder::or_memory`](crate::Builder::or_memory).
+    pub instead: Option<String>,
     /// How values are protected.
     pub protection: Protection,
     /// Where the keys came from, and whether they were made now. `None` for plaintext.
@@ -37,6 +39,9 @@ impl fmt::Display for Report {
         write!(f, "{store}: {protection:?}, {durability} durability")?;
         if *durability == Durability::Relaxed {
             write!(f, " (a crash takes up to {relaxed_window:?})")?;
+        }
+        if let Some(reason) = &self.instead {
+            write!(f, "\ninstead of a keyring, gone with the process: {reason}")?;
         }
         #[cfg(feature = "crypto")]
         if let Some(keys) = &self.keys {

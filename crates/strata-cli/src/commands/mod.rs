@@ -28,7 +28,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { global, command } = cli;
     let mut out = Out::new(global.json);
     if let Command::Tour = command {
-        return tour::run(&mut out).await;
+        return tour::run(&mut out, global.no_keyring).await;
     }
     // Before the store: what cannot be read makes none.
     let input = match &command {

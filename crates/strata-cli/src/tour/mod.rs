@@ -7,6 +7,7 @@ mod crash;
 mod durability;
 mod fingerprint;
 mod ground;
+mod keyring;
 mod life;
 mod migration;
 mod refresh;
@@ -29,12 +30,12 @@ type Told = Result<String, Failure>;
 /// How wide the names of steps are.
 const NAME: usize = 28;
 
-/// Runs all steps. Ends well only if every one held.
-pub(crate) async fn run(out: &mut Out) -> Result<(), Failure> {
-    guide(out).await.map_err(Failure::amid)
+/// Runs all steps, without looking for the user's keyring if that is asked. Ends well only if every one held.
+pub(crate) async fn run(out: &mut Out, no_keyring: bool) -> Result<(), Failure> {
+    guide(out, no_keyring).await.map_err(Failure::amid)
 }
 
-async fn guide(out: &mut Out) -> Result<(), Failure> {
+async fn guide(out: &mut Out, no_keyring: bool) -> Result<(), Failure> {
     let mut tour = Tour { out, steps: 0, broken: 0 };
     let started = Instant::now();
     let (ground, told) = match Ground::open().await {
@@ -43,12 +44,12 @@ async fn guide(out: &mut Out) -> Result<(), Failure> {
     };
     tour.tell("open and key", started.elapsed(), told)?;
     if let Some(ground) = ground {
-        steps(&mut tour, ground).await?;
+        steps(&mut tour, ground, no_keyring).await?;
     }
     tour.end(started.elapsed())
 }
 
-async fn steps(tour: &mut Tour<'_>, ground: Ground) -> Result<(), Failure> {
+async fn steps(tour: &mut Tour<'_>, ground: Ground, no_keyring: bool) -> Result<(), Failure> {
     let db = &ground.db;
     tour.step("typed values", values::typed(db)).await?;
     tour.step("overwriting keeps the rest", values::overwrite(db)).await?;
@@ -69,6 +70,7 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground) -> Result<(), Failure> {
     tour.step("refresh tokens", refresh::family(db)).await?;
     tour.step("guest becomes user", migration::guest(db)).await?;
     tour.step("a client's tokens", tokens::client(&ground)).await?;
+    tour.step("the system's keyring", keyring::secrets(no_keyring)).await?;
     tour.step("key rotation", sealing::rotation(db)).await?;
     tour.step("kill -9 in mid-writing", crash::kill(&ground)).await?;
     tour.step("close and reopen", ground.reopen()).await

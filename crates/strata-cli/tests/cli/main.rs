@@ -35,10 +35,18 @@ impl Shell {
         format!("sled:{}", self.at("data").display())
     }
 
-    /// The binary, in an environment that says nothing.
+    /// The binary, in an environment that says nothing, and where nobody's keyring can be reached.
     fn bare(&self) -> Command {
+        let mut command = self.with_keyring();
+        command.env("STRATA_NO_KEYRING", "1");
+        command
+    }
+
+    /// The same, but it looks for a keyring, on a bus that is not there.
+    fn with_keyring(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_strata"));
         command.env_clear().env("HOME", self.0.path()).stdin(Stdio::null());
+        command.env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", self.at("no-bus").display()));
         command
     }
 

@@ -108,6 +108,22 @@ fn keys_come_from_the_environment_or_the_users_folder() {
 }
 
 #[test]
+#[cfg(all(unix, not(target_os = "macos")))]
+fn without_a_keyring_the_users_folder_keeps_the_keys_and_the_command_says_so() {
+    let shell = Shell::new();
+    let run = |words: &[&str]| Run::of(shell.with_keyring().env("STRATA_STORE", shell.store()).args(words));
+    let set = run(&["set", "k", "1"]);
+    assert_eq!(set.code, 0, "{set:?}");
+    assert!(set.err.starts_with("note: ") && set.err.contains("(file: "), "{set:?}");
+    let key = std::fs::read_dir(shell.at(".local/share/strata/keys")).expect("a folder").count();
+    assert_eq!((key, run(&["get", "k"]).out.as_str()), (1, "1\n"));
+    let named = Run::of(
+        shell.with_keyring().arg("--no-keyring").env("STRATA_STORE", shell.store()).args(["get", "k"]),
+    );
+    assert_eq!(named.out, "1\n", "{named:?}");
+}
+
+#[test]
 fn keys_are_rotated_step_by_step() {
     let shell = Shell::with_value();
     let list = || shell.json(&["keyset", "list"]);

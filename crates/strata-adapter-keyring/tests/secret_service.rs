@@ -1,0 +1,195 @@
+//! The adapter over a real Secret Service: open, locked, without a bus, killed half way. `cargo xtask test` starts a private
+//! one in each state and runs the tests of the module with its name; a test that finds itself elsewhere fails.
+#![cfg(all(unix, not(target_os = "macos")))]
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use strata_adapter_keyring::{Keyring, KeyringConfig, KeyringKeys, KeyringStore};
+use strata_core::{
+    Batch, BoxFuture, Committed, Durability, ErrorKind, Guard, Keep, Key, KeyProvider, Op, Payload, Result,
+    Store, StoreId, Timestamp, Write,
+};
+
+/// The variable that says which state the service is in.
+const STATE: &str = "STRATA_TEST_SECRET_SERVICE";
+/// What the unlocked service is left with, for the locked one to refuse.
+const LEFT: &str = "strata-test-left";
+const LEFT_STORE: StoreId = StoreId::new([9; 16]);
+
+/// Fails unless the private service is in this state.
+fn in_state(state: &str) {
+    let found = std::env::var(STATE).unwrap_or_default();
+    assert_eq!(found, state, "these tests need a private Secret Service; run `cargo xtask test`");
+}
+
+fn runtime() -> &'static tokio::runtime::Runtime {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| tokio::runtime::Runtime::new().expect("a runtime"))
+}
+
+fn on_tokio(future: BoxFuture<'_, ()>) {
+    runtime().block_on(future);
+}
+
+/// Entries nobody else has. The daemon is slow on a busy machine; how long a call may take is tested elsewhere.
+fn config() -> KeyringConfig {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let name = format!("strata-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    KeyringConfig::new(name).timeout(Duration::from_secs(120))
+}
+
+fn key(name: &str) -> Key {
+    Key::new(name).expect("a valid key")
+}
+
+async fn put(store: &dyn Store, name: &str, payload: &[u8]) -> Result<Committed> {
+    let write = Write::Put { payload: Payload::from(payload), expiry: Keep::Keep, tags: Keep::Keep };
+    let op = Op { key: key(name), guard: Guard::Any, write };
+    store.commit(Batch::one(Timestamp::from_millis(1), Durability::Process, op)).await
+}
+
+async fn payload(store: &dyn Store, name: &str) -> Result<Option<Vec<u8>>> {
+    Ok(store.get(&key(name)).await?.map(|record| record.payload.as_bytes().to_vec()))
+}
+
+mod open {
+    use super::*;
+
+    fn fresh() -> Arc<dyn Store> {
+        in_state("open");
+        let store = runtime().block_on(KeyringStore::open(config())).expect("an unlocked service");
+        Arc::new(store)
+    }
+
+    strata_core::conformance_suite!(fresh, on_tokio);
+
+    #[tokio::test]
+    async fn what_one_connection_wrote_another_finds() {
+        in_state("open");
+        let config = config();
+        let store = KeyringStore::open(config.clone()).await.expect("open");
+        assert_eq!(store.to_string(), format!("keyring(Secret Service, {})", store.keyring().service()));
+        let large = vec![0xa5; store.capabilities().max_payload];
+        for value in [&b"\x00\xff binary"[..], b"", &large] {
+            put(&store, "token:ada", value).await.expect("put");
+            let other = KeyringStore::open(config.clone()).await.expect("open");
+            assert_eq!(payload(&other, "token:ada").await.expect("get").as_deref(), Some(value));
+        }
+        assert_eq!(payload(&store, "token:eve").await.expect("get"), None);
+        assert_eq!(payload(&store, "token:Ada").await.expect("get"), None, "case counts");
+    }
+
+    #[tokio::test]
+    async fn keys_are_kept_and_some_are_left_for_the_locked_service() {
+        in_state("open");
+        let keys = KeyringKeys::new(config()).expect("a configuration");
+        let id = StoreId::new([1; 16]);
+        assert!(keys.load(id).await.expect("load").is_none());
+        keys.create(id, "one").await.expect("create");
+        assert_eq!(keys.create(id, "two").await.expect_err("taken").kind(), ErrorKind::Conflict);
+        keys.replace(id, "one", "two").await.expect("replace");
+        assert_eq!(keys.load(id).await.expect("load").expect("kept").as_str(), "two");
+        keys.discard(id).await.expect("discard");
+        assert!(keys.load(id).await.expect("load").is_none());
+        let left = KeyringKeys::new(KeyringConfig::new(LEFT)).expect("a configuration");
+        left.discard(LEFT_STORE).await.expect("discard");
+        left.create(LEFT_STORE, "left").await.expect("create");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn sixteen_tasks_at_once() {
+        in_state("open");
+        let store = KeyringStore::open(config()).await.expect("open");
+        let tasks = (0..16_u8).map(|number| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let name = format!("task:{number}");
+                put(&store, &name, &[number; 100]).await.expect("put");
+                assert_eq!(payload(&store, &name).await.expect("get"), Some(vec![number; 100]));
+            })
+        });
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.expect("a task");
+        }
+    }
+}
+
+mod locked {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_locked_keyring_is_neither_empty_nor_missing() {
+        in_state("locked");
+        let keyring = Keyring::open(config()).await.expect("there is a keyring");
+        let error = put(&KeyringStore::over(keyring.clone()), "a", b"x").await.expect_err("locked");
+        assert_eq!(error.kind(), ErrorKind::Locked, "{error:?}");
+        let error =
+            KeyringKeys::over(keyring).create(StoreId::new([1; 16]), "text").await.expect_err("locked");
+        assert_eq!(error.kind(), ErrorKind::Locked, "{error:?}");
+        let left = KeyringKeys::new(KeyringConfig::new(LEFT)).expect("a configuration");
+        let error = left.load(LEFT_STORE).await.expect_err("there, but locked");
+        assert_eq!(error.kind(), ErrorKind::Locked, "{error:?}");
+        let error = left.discard(LEFT_STORE).await.expect_err("locked");
+        assert_eq!(error.kind(), ErrorKind::Locked, "{error:?}");
+    }
+}
+
+mod no_bus {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_a_bus_there_is_no_keyring() {
+        in_state("no_bus");
+        for _ in 0..2 {
+            let error = Keyring::open(config()).await.expect_err("no bus");
+            assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+        }
+        let keys = KeyringKeys::new(config()).expect("nothing is asked yet");
+        assert_eq!(keys.load(LEFT_STORE).await.expect_err("no bus").kind(), ErrorKind::Unsupported);
+        assert_eq!(keys.create(LEFT_STORE, "x").await.expect_err("no bus").kind(), ErrorKind::Unsupported);
+    }
+}
+
+mod no_service {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_a_service_on_the_bus_there_is_no_keyring() {
+        in_state("no_service");
+        let error = Keyring::open(config()).await.expect_err("no service");
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+    }
+}
+
+mod killed {
+    use std::process::Command;
+
+    use super::*;
+
+    /// Ends a process that the suite started for this.
+    fn kill(variable: &str) {
+        let id = std::env::var(variable).expect("the suite names the process");
+        assert!(Command::new("kill").args(["-9", &id]).status().expect("kill runs").success());
+    }
+
+    #[tokio::test]
+    async fn a_keyring_that_goes_away_half_way_is_unavailable() {
+        in_state("killed");
+        let store = KeyringStore::open(config()).await.expect("open");
+        put(&store, "a", b"one").await.expect("put");
+        kill("STRATA_TEST_DAEMON");
+        for _ in 0..2 {
+            let error = put(&store, "a", b"two").await.expect_err("the service is gone");
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+            let error = payload(&store, "a").await.expect_err("the service is gone");
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "never `nothing there`: {error:?}");
+        }
+        kill("STRATA_TEST_BUS");
+        let error = payload(&store, "a").await.expect_err("the bus is gone");
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        let error = Keyring::open(config()).await.expect_err("and now there is none");
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+    }
+}
