@@ -178,6 +178,8 @@ mod tests {
             let roll = roster.load::<u32>("ada", clock.now()).await.expect("load");
             assert_eq!(roll.entries().iter().map(|entry| entry.about).collect::<Vec<_>>(), [3]);
             clock.advance(Duration::from_hours(2));
+            assert!(roster.load::<u32>("ada", clock.now()).await.expect("load").entries().is_empty());
+            clock.advance(GRACE);
             assert!(!roster.load::<u32>("ada", clock.now()).await.expect("load").is_stored());
         });
     }
