@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::run::{During as _, Failure, Result, cargo, output};
+use crate::test::Watch;
 use crate::workspace::Workspace;
 
 /// The password of the private keyring.
@@ -48,8 +49,8 @@ impl State {
     }
 }
 
-/// Runs the tests of every package in every state; `watch` runs one command and counts its tests.
-pub(crate) fn run(workspace: &Workspace, watch: &mut dyn FnMut(&mut Command) -> Result) -> Result {
+/// Runs the tests of every package in every state.
+pub(crate) fn run(workspace: &Workspace, watch: Watch<'_>) -> Result {
     let home = tempfile::tempdir().during("making a home")?;
     let mut programs = Vec::new();
     for (package, states) in PACKAGES {

@@ -37,8 +37,11 @@ enum How {
     /// One test that drives a program from outside.
     Here(fn(&Workspace) -> Result),
     /// Tests that need something around them, each run handed to the second argument.
-    Within(fn(&Workspace, &mut dyn FnMut(&mut Command) -> Result) -> Result),
+    Within(fn(&Workspace, Watch<'_>) -> Result),
 }
+
+/// Runs one command and counts the tests in what it prints.
+pub(crate) type Watch<'w> = &'w mut dyn FnMut(&mut Command) -> Result;
 
 /// Something a machine may lack.
 struct Need {

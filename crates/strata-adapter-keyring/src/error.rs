@@ -145,7 +145,7 @@ mod tests {
         let mut said = format!("{error} {error:?} {error:#?}");
         let mut source = std::error::Error::source(error);
         while let Some(error) = source {
-            said.push_str(&format!("{error} {error:?}"));
+            said = format!("{said} {error} {error:?}");
             source = error.source();
         }
         said

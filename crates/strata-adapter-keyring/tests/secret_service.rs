@@ -37,7 +37,7 @@ fn config() -> KeyringConfig {
     use std::sync::atomic::{AtomicU64, Ordering};
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let name = format!("strata-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    KeyringConfig::new(name).timeout(Duration::from_secs(120))
+    KeyringConfig::new(name).timeout(Duration::from_mins(2))
 }
 
 fn key(name: &str) -> Key {
@@ -96,6 +96,34 @@ mod open {
         let left = KeyringKeys::new(KeyringConfig::new(LEFT)).expect("a configuration");
         left.discard(LEFT_STORE).await.expect("discard");
         left.create(LEFT_STORE, "left").await.expect("create");
+    }
+
+    /// Another program, over the crate `keyring`, sees what lies in the user's keyring by service and key.
+    #[tokio::test]
+    async fn entries_are_those_of_every_program_that_uses_the_keyring_crate() {
+        in_state("open");
+        let config = config();
+        let store = KeyringStore::open(config.clone()).await.expect("open");
+        put(&store, "token:ada", b"secret").await.expect("put");
+        let entry = |user: &str| {
+            let service = store.keyring().service().to_owned();
+            let user = user.to_owned();
+            // Its calls block.
+            move || keyring::Entry::new(&service, &user).expect("an entry")
+        };
+        let named = entry("token:ada");
+        let seen = tokio::task::spawn_blocking(move || named().get_password()).await.expect("task");
+        assert!(seen.expect("found by its name").starts_with("strata1."), "and it is text");
+        let named = entry("foreign");
+        let set = tokio::task::spawn_blocking(move || named().set_password("hunter2")).await.expect("task");
+        set.expect("written by the other program");
+        let error = payload(&store, "foreign").await.expect_err("not ours");
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        let named = entry("token:ada");
+        let gone = tokio::task::spawn_blocking(move || named().delete_credential()).await.expect("task");
+        gone.expect("removed by the other program");
+        assert_eq!(payload(&store, "token:ada").await.expect("get"), None);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -31,7 +31,7 @@ fn home() -> std::path::PathBuf {
 
 /// How long a call may take is tested elsewhere.
 fn keyring(service: &str) -> Builder {
-    strata::builder().keyring_with(KeyringConfig::new(service).timeout(Duration::from_secs(120)))
+    strata::builder().keyring_with(KeyringConfig::new(service).timeout(Duration::from_mins(2)))
 }
 
 mod open {

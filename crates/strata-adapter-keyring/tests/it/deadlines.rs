@@ -13,7 +13,7 @@ use super::desk::{Act, Desk};
 use super::{commit, get, opened, payload, put, written};
 
 /// So long that a test fails before it is over.
-const NEVER: Duration = Duration::from_secs(3600);
+const NEVER: Duration = Duration::from_hours(1);
 /// So short that it is over while a hanging call hangs.
 const SOON: Duration = Duration::from_millis(20);
 
@@ -81,6 +81,15 @@ fn a_keyring_that_hangs_does_not_hold_up_the_end_of_a_runtime() {
     desk.let_go();
 }
 
+/// A timer that is never over.
+#[derive(Debug)]
+struct Patient;
+impl Timer for Patient {
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
 #[test]
 fn outside_a_runtime_a_timer_is_asked_for() {
     let desk = Desk::default();
@@ -88,13 +97,6 @@ fn outside_a_runtime_a_timer_is_asked_for() {
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("timer"), "{error}");
 
-    #[derive(Debug)]
-    struct Patient;
-    impl Timer for Patient {
-        fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-            Box::pin(std::future::pending())
-        }
-    }
     block_on(async {
         let store = opened(desk.config().timer(Arc::new(Patient))).await;
         written(&store, "a", b"one").await;
