@@ -228,7 +228,8 @@ impl Pair {
             Some(user) => set.if_version(user.version()),
             None => set.if_absent(),
         });
-        Ok((fate, guarded))
+        // A result too large to be stored is refused with what else is, before anything has changed.
+        Ok((fate, guarded.map(Set::checked).transpose()?))
     }
 
     /// Whether one of the two has died since it was read.

@@ -55,7 +55,7 @@ fn migration_b_life_tags_and_codec_survive() {
         let now = scene.world.db.clock().now();
         assert_eq!(expiry.idle_time(), Some(hour));
         assert_eq!(expiry.remaining(now), Some(hour), "moving is activity");
-        assert_eq!(expiry.not_after().map(|cap| cap.since(now)), Some(5 * hour - hour / 4), "the cap stands");
+        assert_eq!(expiry.not_after().map(|cap| cap.since(now)), Some(hour / 4 * 19), "the cap stands");
         assert_eq!(scene.users::<(u8, String)>("b"), Some((1, "x".to_owned())));
         let expiry = block_on(user.info("plain")).expect("info").expect("moved").expiry;
         assert_eq!(expiry.idle_time(), Some(Duration::from_hours(30 * 24)), "the default");
