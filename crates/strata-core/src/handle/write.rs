@@ -171,6 +171,14 @@ impl<'h> Set<'h> {
         self
     }
 
+    /// Reports now what would be reported when it is awaited: bad input, a value over the handle's limit. Nothing is written.
+    pub fn checked(mut self) -> Result<Self> {
+        match &mut self.parts {
+            Ok(_) => Ok(self),
+            Err(error) => Err(error.take().expect("an error is reported once")),
+        }
+    }
+
     fn guard(mut self, guard: Guard) -> Self {
         self.change(|parts| {
             parts.guard = guard;

@@ -1,7 +1,7 @@
 //! A migration in one commit: the user's values under the versions that were read, the guest's removed in theirs, the root, and the
 //! session's part. Somebody else's change breaks a guard, and all is read anew.
 
-use strata_core::{ErrorKind, Guard, Result, Staged};
+use strata_core::{ErrorKind, Guard, Result, Staged, Writes};
 
 use super::migrate::{Done, Migrate};
 use super::root::{Found, Plan, Root};
@@ -34,8 +34,7 @@ impl Migrate<'_> {
         }
         let root = Root::Moved(plan.clone());
         let writes = values.writes().stage(self.guests.roots().put(self.guest, found, &root));
-        let committed =
-            changes.into_iter().fold(writes, |writes, change| writes.stage(change)).commit().await;
+        let committed = changes.into_iter().fold(writes, Writes::stage).commit().await;
         match committed {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Unavailable && self.has_moved_by(&plan).await => {}

@@ -12,7 +12,7 @@ use super::report::{Fate, Report};
 use super::root::{Found, Plan, Root};
 use super::rules::Rules;
 use crate::basic::Session;
-use crate::bearer::{ATTEMPTS, ended};
+use crate::bearer::ended;
 use crate::id::SessionId;
 use crate::roster::check_user;
 use crate::security::{Misuse, SecurityEventKind};
@@ -22,7 +22,8 @@ use crate::token::SessionToken;
 ///
 /// # When it resolves
 /// All the guest had belongs to the user, as durably as the handle says, and the guest writes no more. Where the store commits several
-/// records at once and the values are few enough, that is one commit, the new token in it. Else it goes in steps (see the
+/// records at once and the values are few enough, that is one commit, the new token in it. Else, and where others change the values all the
+/// time, it goes in steps (see the
 /// [module](super)), the token last.
 ///
 /// # Errors
@@ -42,6 +43,9 @@ pub struct Migrate<'m> {
     pub(super) rules: Rules,
     ends: bool,
 }
+
+/// How often one commit is tried while others change what it is about, before it goes in steps.
+const PATIENCE: usize = 32;
 
 /// What a migration came to.
 #[derive(Debug)]
@@ -122,7 +126,7 @@ impl<'m> Migrate<'m> {
 
     /// Everything in one commit, if that can be.
     async fn at_once(&self, session: &mut Session, user: &str) -> Result<Done> {
-        for _ in 0..ATTEMPTS {
+        for _ in 0..PATIENCE {
             let found = self.guests.roots().load(self.guest).await?;
             match found.root {
                 Root::Moved(plan) => {
@@ -141,7 +145,8 @@ impl<'m> Migrate<'m> {
                 Err(error) => return Err(error),
             }
         }
-        Err(contended())
+        // Somebody writes all the time; steps stop the guest first.
+        Ok(Done::Steps)
     }
 
     /// Nothing if the next try may come to something else than `error`.
@@ -228,7 +233,8 @@ impl Pair {
             Some(user) => set.if_version(user.version()),
             None => set.if_absent(),
         });
-        Ok((fate, guarded))
+        // A result too large to be stored is refused with what else is, before anything has changed.
+        Ok((fate, guarded.map(Set::checked).transpose()?))
     }
 
     /// Whether one of the two has died since it was read.

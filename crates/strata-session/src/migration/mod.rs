@@ -12,7 +12,7 @@
 //! Where the store commits several records at once and the values are few enough, a migration is one commit: the user's values under the versions
 //! that were read, the guest's removed in theirs, the root, the session's new secret. A guest's write is one commit, too: that the root is what
 //! was read, and the value; a new value also makes a new version of the root, so that a migration that has not seen it is refused and
-//! looks again.
+//! looks again. After 32 lost races it goes in steps, which stop the guest first.
 //!
 //! # In steps
 //! Elsewhere each step is one guarded write, and any of them can be made again by whoever runs the migration next:

@@ -63,7 +63,9 @@ impl Report {
     pub(super) fn correct(&mut self, done: &Self) {
         let fates = [Fate::Moved, Fate::Merged, Fate::Kept, Fate::Replaced, Fate::Dropped];
         for (fate, (_, names)) in fates.into_iter().zip(done.lists()) {
-            names.iter().for_each(|name| self.note(name, fate));
+            for name in names {
+                self.note(name, fate);
+            }
         }
     }
 

@@ -9,11 +9,14 @@ use strata_session::migration::{Cart, Rules};
 
 use super::{ADA, Scene, batches, cart, few, per_key};
 
+/// What operations came to, by name.
+type Said = Vec<(&'static str, Result<()>)>;
+
 /// A guest with two of tea and `n` = 1, and a user with one of tea.
 struct Meeting {
     store: Arc<Stepped>,
     scene: Scene,
-    said: Arc<Mutex<Vec<(&'static str, Result<()>)>>>,
+    said: Arc<Mutex<Said>>,
 }
 
 impl Meeting {

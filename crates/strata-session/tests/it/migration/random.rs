@@ -132,7 +132,7 @@ fn check(scene: &Scene, names: &[Name], adds: &[Add], said: &Said) {
             // Whichever was first: the user's own value, or the guest's with what the user added to it later.
             Rule::KeepUser if user_before.is_some() || guest == 0 => assert_eq!(found, user, "the user's"),
             Rule::KeepUser => {
-                assert!(found == user + guest || found == user, "{found} of {guest} and {user}")
+                assert!(found == user + guest || found == user, "{found} of {guest} and {user}");
             }
             // The guest's, with what the user added after it had been moved.
             Rule::KeepGuest if guest > 0 => {

@@ -120,6 +120,20 @@ fn a_refusal_is_not_tried_again() {
     });
 }
 
+/// What a merge makes too large to be stored is refused like any other refusal: nothing has changed.
+#[test]
+fn s38_a_merge_over_the_handles_limit_changes_nothing() {
+    each_kind(|mut scene| {
+        scene.set("draft", &1_u8);
+        scene.set("cart", &"x".to_owned());
+        scene.give("cart", &"x".to_owned());
+        let grow = |_: String, _: String| Ok("x".repeat(1 << 20));
+        let error = migrate(&mut scene, Rules::new().merge("cart", grow)).expect_err("too large");
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert_untouched(&mut scene, &error, &[]);
+    });
+}
+
 #[test]
 fn a_glob_that_cannot_be_read_refuses_before_anything_is_done() {
     each_kind(|mut scene| {
