@@ -195,6 +195,23 @@ impl Tokens {
         Ok(ended)
     }
 
+    /// Removes what the store has of an account without reading it: the way out where its record cannot be opened any more, for a lost
+    /// key or damage, and so neither [`store`](Self::store) nor [`clear`](Self::clear) can. The server is told nothing. Says whether
+    /// something was there.
+    pub async fn forget(&self, account: &str) -> Result<bool> {
+        let (core, account) = (&self.core, Account::parse(account)?);
+        let unsaved = core.unsaved(&account);
+        let removed = core.records.remove(&account.key).await?;
+        if let Some(unsaved) = &unsaved {
+            core.release(&account, unsaved);
+        }
+        core.encourage(&account);
+        if removed {
+            core.log.event(SecurityEventKind::FamilyEnded(EndReason::Revoked)).user(&account.name).write();
+        }
+        Ok(removed)
+    }
+
     /// Tells the server of refresh tokens that are not used any more, as far as they are due. Call it after a sign-out, when the
     /// program starts, and now and then; several processes may. What cannot be delivered stays queued, for as long as the token
     /// would have lived; at most eight per account.
