@@ -205,6 +205,37 @@ mod tests {
         assert!(again.was_made_under(&MacKey([7; 32])));
     }
 
+    /// As another implementation of HMAC-SHA-256 makes it: tokens live for weeks, so their text is a format.
+    #[test]
+    fn s37_the_text_of_a_token_is_known() {
+        let text = token(0xff).expose();
+        let (family_and_generation, tag) =
+            (format!("{}.0000001f", "ab".repeat(16)), "MVPDELTOQjeTyF_pDa7oeA");
+        assert_eq!(
+            *text,
+            format!("{family_and_generation}.__________________________________________8.{tag}")
+        );
+    }
+
+    /// Every other character at every place: refused, or another token with exactly that text.
+    #[test]
+    fn s03_no_two_texts_are_one_token() {
+        let good = token(0x5a).expose();
+        let mut tokens = 0;
+        for place in 0..good.len() {
+            for other in (0..128_u8).map(char::from).filter(|other| !good[place..].starts_with(*other)) {
+                let mut text = good.to_string();
+                text.replace_range(place..=place, other.encode_utf8(&mut [0; 4]));
+                if let Ok(parsed) = RefreshToken::parse(&text) {
+                    assert_eq!(*parsed.expose(), text);
+                    assert!(!parsed.was_made_under(&MacKey([7; 32])) || parsed.family() != token(0).family());
+                    tokens += 1;
+                }
+            }
+        }
+        assert!(tokens > 4000, "{tokens} other tokens");
+    }
+
     #[test]
     fn a_tag_covers_generation_secret_and_family_key() {
         let good = token(1);

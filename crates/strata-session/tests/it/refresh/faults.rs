@@ -210,3 +210,20 @@ fn s35_looking_fails_or_is_right() {
         }
     });
 }
+
+/// The store did it and could not say so: that is read back, and the caller has its answer.
+#[test]
+fn s23_an_answer_that_the_store_lost_is_found_out() {
+    let mut ground = ground();
+    ground.world.faulty.arm(2, Fault::LostAnswer);
+    let first = ground.issue("ada");
+    ground.world.faulty.arm(2, Fault::LostAnswer);
+    let second = ground.rotated(&first);
+    assert!(same(&ground.retried(&first), &second));
+    assert_eq!(ground.world.faulty.failed(), 2);
+    assert_eq!(ground.heard().len(), 3, "begun, rotated, retried");
+    // Nothing is taken for done that was not.
+    ground.world.faulty.arm(2, Fault::Unavailable);
+    assert!(is_expected(&block_on(ground.tokens.rotate(&second)).expect_err("not done")));
+    assert_eq!(ground.list("ada")[0].generation, 1);
+}
