@@ -14,7 +14,7 @@ use strata_session::tokens::{
 };
 use tokio::sync::Notify;
 
-use crate::harness::{Effort, elapsed, median, precise, quantile, since};
+use crate::harness::{Effort, elapsed, median, precise, quantile};
 use crate::section::{Row, Section};
 use crate::subject::sealed;
 use crate::target::Target;

@@ -1,7 +1,7 @@
 //! One refresh for all who wait for it: `Flights`.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
@@ -19,7 +19,10 @@ pub(super) type Flight = Shared<BoxFuture<'static, Landing>>;
 
 /// The refreshes under way in this process, one per account: that of the newest generation somebody wants refreshed.
 #[derive(Clone, Default)]
-pub(super) struct Flights(Arc<Mutex<HashMap<String, (Mark, Flight)>>>);
+pub(super) struct Flights(Arc<Underway>);
+
+/// By account.
+type Underway = Mutex<HashMap<String, (Mark, Flight)>>;
 
 impl Flights {
     /// The refresh of `base`, started by `start` if there is none yet. With `spawn` it runs by itself; without, those who wait
@@ -51,25 +54,39 @@ impl Flights {
         flight
     }
 
-    /// `work`, and its removal from the flights when it has landed. Holds them weakly: they hold it.
+    /// `work`, and its removal from the flights when it is over.
     fn landing(
         &self,
         account: String,
         base: Mark,
         work: BoxFuture<'static, Landing>,
     ) -> BoxFuture<'static, Landing> {
-        let flights = Arc::downgrade(&self.0);
+        let leave = Leave { flights: Arc::downgrade(&self.0), account, base };
         Box::pin(async move {
             let landing = work.await;
-            let Some(flights) = flights.upgrade() else { return landing };
-            let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
-            let landed = match flights.get(&account) {
-                Some((found, _)) if *found == base => flights.remove(&account),
-                _ => None,
-            };
-            drop(flights);
-            drop(landed);
+            drop(leave);
             landing
         })
+    }
+}
+
+/// Takes a flight off the list, also when a transport panics: the next caller starts another one. Holds the list weakly, which holds
+/// the flight.
+struct Leave {
+    flights: Weak<Underway>,
+    account: String,
+    base: Mark,
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let Some(flights) = self.flights.upgrade() else { return };
+        let mut flights = flights.lock().unwrap_or_else(PoisonError::into_inner);
+        let landed = match flights.get(&self.account) {
+            Some((found, _)) if *found == self.base => flights.remove(&self.account),
+            _ => None,
+        };
+        drop(flights);
+        drop(landed);
     }
 }

@@ -1,16 +1,17 @@
-//! The manager: [`Tokens`], its settings [`TokensBuilder`], and what it tells.
+//! The manager: [`Tokens`].
 
 use std::fmt;
 use std::sync::Arc;
 
-use strata_core::{Durability, Error, ErrorKind, Handle, Needs, Protection, Result, Spawn, Timer, Timestamp};
+use strata_core::{Error, ErrorKind, Handle, Result, Spawn, Timer};
 
 use super::accounts::{Account, Act, Core};
 use super::answer::TokenAnswer;
+use super::builder::TokensBuilder;
 use super::failure::{Failure, signed_out};
 use super::flight::{Flights, Landing};
-use super::generation::{Generation, Mark};
-use super::policy::TokenPolicy;
+use super::generation::{Generation, Mark, Timed};
+use super::outcome::{Renewal, Renewed, TokenInfo};
 use super::revocation::Revocations;
 use super::text::{AccessToken, IdToken};
 use super::transport::RefreshTransport;
@@ -31,6 +32,10 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    pub(super) fn over(core: Core, spawn: Option<Arc<dyn Spawn>>) -> Self {
+        Self { core: Arc::new(core), flights: Flights::default(), spawn }
+    }
+
     /// Tokens in the namespaces `tokens`, `tokens-lease` and `tokens-index` of a handle, refreshed over `transport`, which is
     /// given up after the policy's timeout by `timer`.
     ///
@@ -46,16 +51,7 @@ impl Tokens {
         transport: Arc<dyn RefreshTransport>,
         timer: Arc<dyn Timer>,
     ) -> TokensBuilder<'_> {
-        TokensBuilder {
-            handle,
-            transport,
-            timer,
-            namespace: "tokens".to_owned(),
-            policy: TokenPolicy::default(),
-            spawn: None,
-            log: None,
-            unprotected: None,
-        }
+        TokensBuilder::new(handle, transport, timer)
     }
 
     /// Keeps what the server gave at a sign-in, in place of whatever the account had. A refresh token of another user (both
@@ -195,6 +191,23 @@ impl Tokens {
         Ok(ended)
     }
 
+    /// Removes what the store has of an account without reading it: the way out where its record cannot be opened any more, for a lost
+    /// key or damage, and so neither [`store`](Self::store) nor [`clear`](Self::clear) can. The server is told nothing. Says whether
+    /// something was there.
+    pub async fn forget(&self, account: &str) -> Result<bool> {
+        let (core, account) = (&self.core, Account::parse(account)?);
+        let unsaved = core.unsaved(&account);
+        let removed = core.records.remove(&account.key).await?;
+        if let Some(unsaved) = &unsaved {
+            core.release(&account, unsaved);
+        }
+        core.encourage(&account);
+        if removed {
+            core.log.event(SecurityEventKind::FamilyEnded(EndReason::Revoked)).user(&account.name).write();
+        }
+        Ok(removed)
+    }
+
     /// Tells the server of refresh tokens that are not used any more, as far as they are due. Call it after a sign-out, when the
     /// program starts, and now and then; several processes may. What cannot be delivered stays queued, for as long as the token
     /// would have lived; at most eight per account.
@@ -222,8 +235,8 @@ impl Tokens {
         Ok(self.core.read(&account).await?.live.map(|live| TokenInfo {
             generation: live.mark.number,
             access_until: live.access.until(),
-            refresh_until: live.refresh.as_ref().map(super::generation::Timed::until),
-            id_until: live.id.as_ref().map(super::generation::Timed::until),
+            refresh_until: live.refresh.as_ref().map(Timed::until),
+            id_until: live.id.as_ref().map(Timed::until),
             subject: live.subject,
         }))
     }
@@ -253,137 +266,6 @@ impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tokens").field("core", &self.core).field("spawn", &self.spawn).finish_non_exhaustive()
     }
-}
-
-/// What a forced refresh came to.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Renewal {
-    /// The server gave new tokens, and said this.
-    Renewed(Renewed),
-    /// The server refused the refresh token; the account is signed out.
-    Invalid,
-    /// The server could not be asked; the tokens are kept.
-    Offline(Error),
-    /// There is nothing to refresh.
-    SignedOut,
-}
-
-/// The server's word on a user whose tokens were renewed.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Renewed {
-    /// The server's id of the user, of this answer or of an earlier one of the same sign-in.
-    pub subject: Option<String>,
-    /// The user's claims as JSON, likewise.
-    pub user: Option<Vec<u8>>,
-}
-
-impl fmt::Debug for Renewed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Renewed").field("subject", &self.subject).finish_non_exhaustive()
-    }
-}
-
-/// What is known of an account's tokens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TokenInfo {
-    /// Which generation: 1 after the sign-in, one more with every refresh.
-    pub generation: u64,
-    /// Until when the access token is handed out.
-    pub access_until: Timestamp,
-    /// When the refresh token dies, if there is one.
-    pub refresh_until: Option<Timestamp>,
-    /// Until when the id token is handed out, if there is one.
-    pub id_until: Option<Timestamp>,
-    /// The server's id of the user, if it said so.
-    pub subject: Option<String>,
-}
-
-/// The settings of [`Tokens`].
-#[must_use = "a builder does nothing until `build`"]
-#[derive(Debug)]
-pub struct TokensBuilder<'h> {
-    handle: &'h Handle,
-    transport: Arc<dyn RefreshTransport>,
-    timer: Arc<dyn Timer>,
-    namespace: String,
-    policy: TokenPolicy,
-    spawn: Option<Arc<dyn Spawn>>,
-    log: Option<SecurityLog>,
-    unprotected: Option<String>,
-}
-
-impl TokensBuilder<'_> {
-    /// Where the records lie: this namespace, and two whose names begin with it.
-    pub fn namespace(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.namespace);
-        self
-    }
-
-    /// Other times.
-    pub fn policy(mut self, policy: TokenPolicy) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// Runs refreshes as tasks of their own.
-    pub fn spawn(mut self, spawn: Arc<dyn Spawn>) -> Self {
-        self.spawn = Some(spawn);
-        self
-    }
-
-    /// Writes events to this log, which may be shared. Accounts are its users.
-    pub fn log(mut self, log: SecurityLog) -> Self {
-        self.log = Some(log);
-        self
-    }
-
-    /// Accepts a store that keeps tokens readable beyond the life of the program. The reason is for whoever reads the code.
-    pub fn unprotected(mut self, reason: &str) -> Self {
-        self.unprotected = Some(reason.to_owned());
-        self
-    }
-
-    /// The manager.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Downgrade`] for a store that would keep tokens readable beyond the life of the program: no fallback lands on a
-    /// plain disk. [`ErrorKind::Unsupported`] for a handle without randomness or with replicated reads;
-    /// [`ErrorKind::Invalid`] for a bad namespace, policy or an empty reason.
-    pub fn build(self) -> Result<Tokens> {
-        let Self { handle, transport, timer, namespace, policy, spawn, log, unprotected } = self;
-        handle.require(&Needs::LEAST)?;
-        policy.check()?;
-        check_protection(handle, unprotected.as_deref())?;
-        let mut holder = [0; 16];
-        handle.random().fill(&mut holder)?;
-        let places = [
-            handle.namespace(&namespace)?,
-            handle.namespace(&format!("{namespace}-lease"))?,
-            handle.namespace(&format!("{namespace}-index"))?,
-        ];
-        let log = log.unwrap_or_else(|| SecurityLog::new(handle));
-        let core = Arc::new(Core::new(places, policy, transport, timer, log, holder));
-        Ok(Tokens { core, flights: Flights::default(), spawn })
-    }
-}
-
-/// Tokens lie sealed, or in memory.
-fn check_protection(handle: &Handle, unprotected: Option<&str>) -> Result<()> {
-    if unprotected.is_some_and(|reason| reason.trim().is_empty()) {
-        let message = "say why the tokens need no protection, or leave `unprotected` out";
-        return Err(Error::new(ErrorKind::Invalid, "build tokens", message));
-    }
-    // What the store is, not what this handle asks of its commits.
-    let volatile = handle.capabilities().durability == Durability::Volatile;
-    if volatile || handle.protection() >= Protection::Sealed || unprotected.is_some() {
-        return Ok(());
-    }
-    let message = "this store would keep tokens readable on disk; open it sealed, use the operating system's keyring or a store in \
-                   memory, or give a reason by `unprotected`";
-    Err(Error::new(ErrorKind::Downgrade, "build tokens", message).in_store(handle.store()))
 }
 
 #[cold]

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod answer;
+mod builder;
 mod failure;
 mod flight;
 mod generation;
@@ -12,6 +13,7 @@ mod jwt;
 mod lease;
 mod listing;
 mod manager;
+mod outcome;
 mod policy;
 mod record;
 mod refresh;
@@ -20,7 +22,9 @@ mod text;
 mod transport;
 
 pub use answer::TokenAnswer;
-pub use manager::{Renewal, Renewed, TokenInfo, Tokens, TokensBuilder};
+pub use builder::TokensBuilder;
+pub use manager::Tokens;
+pub use outcome::{Renewal, Renewed, TokenInfo};
 pub use policy::TokenPolicy;
 pub use revocation::Revocations;
 pub use text::{AccessToken, IdToken};

@@ -10,8 +10,8 @@ use super::answer::TokenAnswer;
 
 /// Takes refresh tokens to the server that issued them.
 ///
-/// Called at most once at a time per account and process. The manager limits the time of every call; a call whose future is dropped
-/// counts as one whose answer was lost.
+/// A refresh token is exchanged by one call at a time in a process. The manager limits the time of every call; one whose future is
+/// dropped counts as one whose answer was lost.
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait RefreshTransport: fmt::Debug + MaybeSend + MaybeSync + 'static {
@@ -31,7 +31,7 @@ pub enum RefreshFailure {
     Invalid,
     /// The server could not be reached, did not answer, or asked to come back later (429, 503). The tokens are kept.
     Offline {
-        /// How long the server asked to wait (`Retry-After`), if it did.
+        /// How long the server asked to wait (`Retry-After`), if it did. Of a refresh, at most a day counts.
         retry_after: Option<Duration>,
     },
     /// The server answered something that is no answer, said in fixed words: its own could hold a token. The tokens are kept.

@@ -112,6 +112,27 @@ fn a_long_life_stays_listed() {
     }
 }
 
+/// A record that cannot be read any more holds nobody up for ever, and is not thrown away unasked.
+#[test]
+fn an_unreadable_record_can_be_forgotten() {
+    let scene = scene();
+    scene.sign_in("ada");
+    scene.sign_in("bob");
+    block_on(scene.db().set("tokens:ada", &7_u8).into_future()).expect("set");
+    for kind in [
+        kind_of(block_on(scene.tokens.access_token("ada"))),
+        kind_of(block_on(scene.tokens.store("ada", TokenAnswer::new("a")))),
+        kind_of(block_on(scene.tokens.clear("ada"))),
+    ] {
+        assert_eq!(kind, ErrorKind::Mismatch);
+    }
+    assert!(block_on(scene.tokens.forget("ada")).expect("forget"));
+    assert!(!block_on(scene.tokens.forget("ada")).expect("forget"));
+    assert_eq!(block_on(scene.tokens.accounts()).expect("accounts"), ["bob"]);
+    scene.sign_in("ada");
+    assert_eq!((scene.access("ada").as_str(), scene.access("bob").as_str()), ("access-3", "access-2"));
+}
+
 #[test]
 fn bad_settings_are_refused() {
     let scene = scene();

@@ -11,7 +11,7 @@ use super::{SECOND, Scene, scene, whole};
 /// Runs `act` in a fresh scene for each call it makes, and each way to fail; `check` is given whether it said it was done.
 fn each(
     prepare: fn() -> Scene,
-    act: impl AsyncFn(&Scene) -> Result<()>,
+    act: &impl AsyncFn(&Scene) -> Result<()>,
     check: impl Fn(&Scene, bool, Fault),
 ) -> u64 {
     let mut calls = 0;
@@ -56,7 +56,7 @@ fn stored(scene: &Scene) -> Option<u32> {
 fn s35_a_refresh_that_fails_loses_no_token() {
     let calls = each(
         due,
-        async |scene| scene.tokens.access_token("ada").await.map(drop),
+        &async |scene: &Scene| scene.tokens.access_token("ada").await.map(drop),
         |scene, done, fault| {
             let server = scene.server.refreshes();
             assert!(!done || stored(scene) == Some(2), "stored before it was handed out");
@@ -113,7 +113,7 @@ fn a_store_that_takes_no_writes_spends_no_token() {
 fn s35_a_sign_in_is_stored_whole_or_not() {
     let calls = each(
         signed_in,
-        async |scene| scene.tokens.store("ada", scene.server.sign_in()).await,
+        &async |scene: &Scene| scene.tokens.store("ada", scene.server.sign_in()).await,
         |scene, done, fault| {
             let found = stored(scene).expect("one of them");
             let after = done && found == 2 || !done && (found == 1 || fault == Fault::LostAnswer);
@@ -129,7 +129,7 @@ fn s35_a_sign_in_is_stored_whole_or_not() {
 fn s35_a_sign_out_can_be_repeated() {
     let calls = each(
         signed_in,
-        async |scene| scene.tokens.clear("ada").await.map(drop),
+        &async |scene: &Scene| scene.tokens.clear("ada").await.map(drop),
         |scene, done, _| {
             assert!(!done || stored(scene).is_none());
             block_on(scene.tokens.clear("ada")).expect("again");
@@ -149,7 +149,7 @@ fn s35_a_refused_token_is_cleared_or_not() {
             scene.server.state().serial += 5;
             scene
         },
-        async |scene| match scene.tokens.access_token("ada").await {
+        &async |scene: &Scene| match scene.tokens.access_token("ada").await {
             Err(error) if error.kind() == ErrorKind::Gone => Ok(()),
             other => other.map(|_| panic!("a token the server refused")),
         },
@@ -179,7 +179,7 @@ fn s35_a_drain_loses_no_revocation() {
             block_on(scene.tokens.clear("ada")).expect("clear");
             scene
         },
-        async |scene| scene.tokens.revoke_pending().await.map(drop),
+        &async |scene: &Scene| scene.tokens.revoke_pending().await.map(drop),
         |scene, _, fault| {
             scene.advance(60 * SECOND);
             block_on(scene.tokens.revoke_pending()).expect("again");

@@ -109,6 +109,17 @@ fn waiters_share_a_failure() {
     assert_eq!(scene.server.refreshes(), 1);
 }
 
+/// A panic of the transport is the panic of whoever drove it, and not of everybody after.
+#[test]
+fn a_transport_that_panics_is_asked_again() {
+    let scene = scene().due();
+    scene.server.state().panics = true;
+    let tokens = scene.tokens.clone();
+    let panicked = std::thread::spawn(move || block_on(tokens.access_token("ada")).map(drop)).join();
+    assert!(panicked.is_err(), "it is not swallowed");
+    assert_eq!((scene.access("ada").as_str(), scene.server.refreshes()), ("access-2", 2));
+}
+
 /// All of them at once, on one thread.
 async fn futures_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
     let mut futures: Vec<_> = futures.into_iter().map(|future| (Box::pin(future), None)).collect();

@@ -54,6 +54,8 @@ struct State {
     outage: Option<RefreshFailure>,
     /// Whether calls never come back.
     hangs: bool,
+    /// Whether the next call panics.
+    panics: bool,
     /// Whether it keeps one refresh token for ever.
     keeps: bool,
     subject: Option<String>,
@@ -164,6 +166,8 @@ impl RefreshTransport for Server {
         let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
         self.state().refreshes += 1;
+        let panics = std::mem::take(&mut self.state().panics);
+        assert!(!panics, "a transport with a bug");
         let result = self.exchange(request.token());
         self.travel().await;
         if self.state().hangs {

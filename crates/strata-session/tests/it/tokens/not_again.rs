@@ -51,11 +51,11 @@ fn tokens_live_as_long_as_the_server_says() {
     let answer = TokenAnswer::new("a").refresh("r").expires_in(5 * MINUTE).refresh_expires_in(DAY);
     block_on(scene.tokens.store("ada", answer)).expect("store");
     let info = block_on(scene.tokens.info("ada")).expect("info").expect("signed in");
-    assert_eq!(info.access_until, scene.now().saturating_add(5 * MINUTE - 30 * SECOND));
+    assert_eq!(info.access_until, scene.now().saturating_add(270 * SECOND));
     assert_eq!(info.refresh_until, Some(scene.now().saturating_add(DAY)));
     block_on(scene.tokens.store("bob", TokenAnswer::new("a").refresh("r"))).expect("store");
     let usual = block_on(scene.tokens.info("bob")).expect("info").expect("signed in");
-    assert_eq!(usual.access_until, scene.now().saturating_add(15 * MINUTE - 30 * SECOND));
+    assert_eq!(usual.access_until, scene.now().saturating_add(870 * SECOND));
     assert_eq!(usual.refresh_until, Some(scene.now().saturating_add(30 * DAY)));
     scene.advance(DAY);
     assert_eq!(kind_of(block_on(scene.tokens.access_token("ada"))), ErrorKind::Gone);
@@ -93,7 +93,7 @@ fn the_rotated_refresh_token_is_used_next() {
     assert_eq!(scene.server.most.load(std::sync::atomic::Ordering::SeqCst), 1, "never two at a time");
 }
 
-/// (f) invalid_grant not told from offline; an answer without an access token stored.
+/// (f) `invalid_grant` not told from offline; an answer without an access token stored.
 #[test]
 fn a_dead_token_and_a_dead_network_are_different() {
     let scene = scene().due();

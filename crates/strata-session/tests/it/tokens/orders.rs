@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use strata_core::conformance::{Stepped, Task, World, block_on, every_schedule, sampled_schedules};
+use strata_core::conformance::{Fault, Stepped, Task, World, block_on, every_schedule, sampled_schedules};
 use strata_core::{Error, ErrorKind, ReferenceStore, Store};
 use strata_session::tokens::Tokens;
 
@@ -13,8 +13,11 @@ use crate::world_over;
 struct Meeting {
     store: Arc<Stepped>,
     scene: Scene,
-    said: Arc<Mutex<Vec<(&'static str, Result<String, Error>)>>>,
+    said: Arc<Mutex<Vec<Said>>>,
 }
+
+/// An operation's name, and what it came to.
+type Said = (&'static str, Result<String, Error>);
 
 impl Meeting {
     fn new() -> Self {
@@ -25,13 +28,17 @@ impl Meeting {
 
     /// An operation, by a process of its own unless it is `same`.
     fn task(&self, what: &'static str) -> Task {
-        let tokens = if what == "same" { self.scene.tokens.clone() } else { self.scene.sibling() };
+        // `same` and `… here` are of one process.
+        let here = what == "same" || what.ends_with("here");
+        let tokens = if here { self.scene.tokens.clone() } else { self.scene.sibling() };
         let (said, server) = (Arc::clone(&self.said), Arc::clone(&self.scene.server));
         Box::pin(async move {
             let result = match what {
                 "refresh" | "same" => tokens.access_token("ada").await.map(|token| token.expose().to_owned()),
-                "clear" => tokens.clear("ada").await.map(|ended| ended.to_string()),
-                "sign in" => tokens.store("ada", server.sign_in()).await.map(|()| String::new()),
+                "clear" | "clear here" => tokens.clear("ada").await.map(|ended| ended.to_string()),
+                "sign in" | "sign in here" => {
+                    tokens.store("ada", server.sign_in()).await.map(|()| String::new())
+                }
                 _ => unreachable!("no operation `{what}`"),
             };
             said.lock().expect("lock").push((what, result));
@@ -46,7 +53,11 @@ impl Meeting {
     fn of(&self, what: &str) -> Vec<Result<String, ErrorKind>> {
         let said = self.said.lock().expect("lock");
         let of = said.iter().filter(|(name, _)| *name == what);
-        of.map(|(_, result)| result.as_ref().map(Clone::clone).map_err(Error::kind)).collect()
+        of.map(|(_, result)| match result {
+            Ok(text) => Ok(text.clone()),
+            Err(error) => Err(error.kind()),
+        })
+        .collect()
     }
 
     fn fresh(&self) -> Tokens {
@@ -118,8 +129,8 @@ fn a_sibling_adopts_what_was_obtained() {
 fn s13_no_refresh_brings_back_what_was_cleared() {
     fn over(end: &Meeting) {
         assert!(end.stored().is_none(), "signed out");
-        assert!(end.of("clear")[0].is_ok());
-        for result in end.of("refresh") {
+        assert!(end.of("clear").into_iter().chain(end.of("clear here")).all(|cleared| cleared.is_ok()));
+        for result in end.of("refresh").into_iter().chain(end.of("same")) {
             assert!(matches!(result.as_deref(), Ok("access-2") | Err(ErrorKind::Gone)), "{result:?}");
         }
         let present = end.scene.server.present();
@@ -131,8 +142,10 @@ fn s13_no_refresh_brings_back_what_was_cleared() {
         assert_eq!(after.kind(), ErrorKind::Gone);
         assert_eq!(end.scene.server.refreshes(), refreshes, "and nobody asks any more");
     }
-    let count = meet(&["refresh", "clear"], over);
-    assert!(count >= 100, "{count} schedules");
+    for pair in [&["refresh", "clear"], &["same", "clear here"]] {
+        let count = meet(pair, over);
+        assert!(count >= 100, "{count} schedules");
+    }
     let drawn = sampled_schedules(13, 4000, || world_of(&["refresh", "clear", "refresh"], over));
     assert!(drawn >= 2500, "{drawn} schedules");
 }
@@ -141,15 +154,17 @@ fn s13_no_refresh_brings_back_what_was_cleared() {
 #[test]
 fn no_refresh_replaces_a_newer_sign_in() {
     fn stands(end: &Meeting) {
-        assert!(end.of("sign in")[0].is_ok());
+        assert!(end.of("sign in").into_iter().chain(end.of("sign in here")).all(|stored| stored.is_ok()));
         let serial = end.stored().expect("signed in");
         assert!((2..=4).contains(&serial), "{serial}");
         let info = block_on(end.fresh().info("ada")).expect("info").expect("signed in");
         // A refresh that begins after the sign-in finds its token fresh.
         assert_eq!(info.generation, 1, "a refresh of the old tokens took the place of the sign-in");
     }
-    let count = meet(&["refresh", "sign in"], stands);
-    assert!(count >= 100, "{count} schedules");
+    for pair in [&["refresh", "sign in"], &["same", "sign in here"]] {
+        let count = meet(pair, stands);
+        assert!(count >= 100, "{count} schedules");
+    }
     let drawn = sampled_schedules(14, 4000, || world_of(&["refresh", "sign in", "refresh"], stands));
     assert!(drawn >= 2500, "{drawn} schedules");
 }
@@ -168,4 +183,55 @@ fn sign_out_sign_in_and_refresh_do_not_mix() {
         })
     });
     assert!(drawn >= 2500, "{drawn} schedules");
+}
+
+/// One answer of the store is lost or one call fails, anywhere, while two processes meet. Whatever they are told, what is stored is whole,
+/// and a process that starts afterwards goes on with a token that the server takes.
+#[test]
+fn lost_answers_among_two_processes_mix_nothing() {
+    let faults = || Fault::ALL.into_iter().flat_map(|fault| (1..=16).map(move |nth| (fault, nth)));
+    let mut tried = 0;
+    for (fault, nth) in faults() {
+        tried += sampled_schedules(nth, 100, || {
+            let meeting = Meeting::new();
+            meeting.scene.world.faulty.arm(nth, fault);
+            let tasks = vec![meeting.task("refresh"), meeting.task("refresh")];
+            meeting.world(tasks, |end| {
+                end.scene.world.faulty.disarm();
+                assert!(matches!(end.stored(), Some(1 | 2)), "whole, and not signed out");
+                for result in end.of("refresh") {
+                    match result {
+                        Ok(token) => assert_eq!((token.as_str(), end.stored()), ("access-2", Some(2))),
+                        Err(kind) => assert_eq!(kind, ErrorKind::Unavailable),
+                    }
+                }
+                assert_eq!(super::text(&end.fresh(), "ada"), "access-2");
+                assert_eq!((end.stored(), end.scene.server.present()), (Some(2), "refresh-2".to_owned()));
+            })
+        });
+    }
+    assert!(tried > 3000, "{tried} schedules");
+}
+
+/// The same with a sign-out: one that was acknowledged stands; one that was not can be repeated.
+#[test]
+fn s13_lost_answers_bring_back_nothing() {
+    let mut tried = 0;
+    for (fault, nth) in Fault::ALL.into_iter().flat_map(|fault| (1..=10).map(move |nth| (fault, nth))) {
+        tried += sampled_schedules(nth, 100, || {
+            let meeting = Meeting::new();
+            meeting.scene.world.faulty.arm(nth, fault);
+            let tasks = vec![meeting.task("refresh"), meeting.task("clear")];
+            meeting.world(tasks, |end| {
+                end.scene.world.faulty.disarm();
+                let cleared = &end.of("clear")[0];
+                assert!(cleared.is_err() || end.stored().is_none(), "acknowledged, and back again");
+                block_on(end.fresh().clear("ada")).expect("clear");
+                assert!(end.stored().is_none());
+                let gone = block_on(end.fresh().access_token("ada")).expect_err("signed out");
+                assert_eq!(gone.kind(), ErrorKind::Gone);
+            })
+        });
+    }
+    assert!(tried > 1000, "{tried} schedules");
 }
