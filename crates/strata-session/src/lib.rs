@@ -30,7 +30,7 @@ mod token;
 mod values;
 
 pub use basic::{Ids, Session, SessionKind, Sessions, SessionsBuilder};
-pub use id::{FamilyId, SessionId};
+pub use id::{FamilyId, SessionId, VisitId};
 pub use limits::Limits;
 pub use token::SessionToken;
 
