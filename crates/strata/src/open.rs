@@ -86,6 +86,14 @@ impl Strata {
         strata_session::Sessions::new(&self.handle)
     }
 
+    /// Records visits in the namespace `analytics`, each of which ends after 30 minutes without activity, and after 24 hours at the
+    /// latest. [`Recorder::builder`](strata_session::analytics::Recorder::builder) makes others;
+    /// [`Insights`](strata_session::analytics::Insights) tells what they come to.
+    #[cfg(feature = "session")]
+    pub fn analytics(&self) -> Result<strata_session::analytics::Recorder> {
+        strata_session::analytics::Recorder::new(&self.handle)
+    }
+
     /// Removes what is dead now and announces it, as the background sweeper does.
     #[cfg(feature = "ttl")]
     pub async fn sweep(&self) -> Result<strata_ttl::Swept> {

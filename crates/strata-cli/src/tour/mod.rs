@@ -1,6 +1,7 @@
 //! The tour: every part of the library run for real, on disk, each step told with what it did and how long it took. This file
 //! runs and tells the steps; `ground` is where they run; each other file holds the steps of one subject.
 
+mod analytics;
 mod changes;
 mod crash;
 mod durability;
@@ -59,6 +60,7 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground) -> Result<(), Failure> {
     tour.step("a moved record is refused", sealing::moved(db)).await?;
     tour.step("export and import, sealed", sealing::transfer(&ground)).await?;
     tour.step("a session's life", sessions::basic(db)).await?;
+    tour.step("visits counted once", analytics::visits(&ground)).await?;
     tour.step("key rotation", sealing::rotation(db)).await?;
     tour.step("kill -9 in mid-writing", crash::kill(&ground)).await?;
     tour.step("close and reopen", ground.reopen()).await
