@@ -55,13 +55,13 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 
     let insight = Insights::new(&db)?.over(Period::last(1.days(), &*clock)?).await?;
     println!(
-        "{} visits of {} users, {} page views, {} events; {:.0} % bounced; half of them took no longer than {} s",
+        "{} visits of {} users, {} page views, {} events; {:.0} % bounced; 95 % of them took no longer than {} s",
         insight.visits,
         insight.users.count,
         insight.views,
         insight.events,
         insight.bounce_rate * 100.0,
-        insight.duration.median / 1000,
+        insight.duration.p95 / 1000,
     );
     for page in &insight.pages.top {
         println!("  {:<8} {} views, looked at for {} s", page.name, page.count, page.millis / 1000);

@@ -8,6 +8,8 @@ use super::report::{Happened, Report, Summary};
 
 /// How many different pages, and different events, are told apart in one visit; the rest is counted together.
 const TOLD_APART: usize = 64;
+/// How many bytes the names of these may have together, pages and events each: longer texts are told apart in smaller numbers.
+const TOLD_BYTES: usize = 48 * 1024;
 
 /// A counted visit.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -102,7 +104,7 @@ impl DayVisit {
         if let Some(place) = self.pages.iter().position(|page| page.path == path) {
             return self.pages.get_mut(place);
         }
-        if self.pages.len() >= TOLD_APART {
+        if !has_room(self.pages.iter().map(|page| page.path.len()), path) {
             return None;
         }
         self.pages.push(PageCount { path: path.to_owned(), views: 0, millis: 0 });
@@ -112,10 +114,15 @@ impl DayVisit {
     fn named(&mut self, name: &str) {
         if let Some((_, count)) = self.names.iter_mut().find(|(known, _)| known == name) {
             *count += 1;
-        } else if self.names.len() < TOLD_APART {
+        } else if has_room(self.names.iter().map(|(name, _)| name.len()), name) {
             self.names.push((name.to_owned(), 1));
         } else {
             self.other_events += 1;
         }
     }
+}
+
+/// Whether one more can be told apart from those with names of these lengths.
+fn has_room(lengths: impl ExactSizeIterator<Item = usize>, name: &str) -> bool {
+    lengths.len() < TOLD_APART && lengths.sum::<usize>() + name.len() <= TOLD_BYTES
 }

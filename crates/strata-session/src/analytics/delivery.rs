@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use strata_core::{Result, Timer, Timestamp};
+use strata_core::{Error, ErrorKind, Result, Timer, Timestamp};
 
 use super::backoff::Backoff;
 use super::outbox::{Fate, Waiting};
@@ -16,6 +16,8 @@ use super::recorder::Recorder;
 use super::report::{Happened, Report};
 use super::transport::{AnalyticsTransport, SendFailure};
 
+/// How long a rejected report is parked: long enough that a server which rejects everything by mistake can be set right.
+const PARKED: Backoff = Backoff { first: Duration::from_mins(10), longest: Duration::from_hours(6) };
 /// The longest pause that a server may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
@@ -30,7 +32,7 @@ const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 /// | the transport says | then |
 /// |---|---|
 /// | [`TooLarge`](SendFailure::TooLarge) | the batch is halved, down to one event; one that is too large by itself is dropped and counted |
-/// | [`Rejected`](SendFailure::Rejected) | reports go one by one; one that is rejected for the fifth time is dropped and counted, others overtake it |
+/// | [`Rejected`](SendFailure::Rejected) | reports go one by one; one that is rejected is parked for up to 10 minutes, then 20, then 40 and 80, while others overtake it, and dropped and counted the fifth time |
 /// | [`RetryAfter`](SendFailure::RetryAfter) | the pass ends, the queue waits that long |
 /// | [`Unavailable`](SendFailure::Unavailable), no answer in time | the pass ends, the queue waits: exponential, with full jitter, as the store remembers over restarts |
 #[derive(Clone)]
@@ -89,10 +91,22 @@ struct Sent {
     more: bool,
 }
 
+/// A pass under way.
+struct Round {
+    pass: Pass,
+    items: VecDeque<Item>,
+    load: Load,
+    /// What the load is again once a part was dropped.
+    full: Load,
+    done: Delivered,
+    /// The first record that could not be read.
+    damaged: Option<Error>,
+}
+
 /// What a pass still has to look at.
 enum Item {
     Unread(String),
-    Held(Waiting),
+    Held(Box<Waiting>),
 }
 
 impl Delivery {
@@ -150,7 +164,8 @@ impl Delivery {
     /// Sends what is due, and says what came of it. A transport that fails is no error: what it did not take waits.
     ///
     /// # Errors
-    /// What the store reports. What was delivered before may be sent again.
+    /// What the store reports; what was delivered before may be sent again. A report or event that cannot be read is told when all others
+    /// have had their turn; it waits until it is too old.
     pub async fn deliver(&self) -> Result<Delivered> {
         self.pass(Pass::Due).await
     }
@@ -161,75 +176,88 @@ impl Delivery {
     }
 
     async fn pass(&self, pass: Pass) -> Result<Delivered> {
-        let mut done = Delivered::default();
         let names = self.recorder.outbox.names().await?;
-        let mut items: VecDeque<Item> = names.into_iter().map(Item::Unread).collect();
         let full = Load { reports: self.batch, events: self.events };
-        let mut load = full;
-        while done.failure.is_none() {
-            let mut batch = self.gather(&mut items, load.reports, pass, &mut done).await?;
+        let mut round = Round {
+            pass,
+            items: names.into_iter().map(Item::Unread).collect(),
+            load: full,
+            full,
+            done: Delivered::default(),
+            damaged: None,
+        };
+        while round.done.failure.is_none() {
+            let batch = self.gather(&mut round).await?;
             if batch.is_empty() {
                 break;
             }
-            if !self.claim(&mut batch).await? {
-                continue;
-            }
-            let sent = self.pack(batch, load.events).await?;
-            done.sendings += 1;
-            match self.send(&sent).await {
-                Ok(()) => self.settle(sent, &mut items, &mut done).await?,
-                Err(SendFailure::TooLarge) => match load.halved(&sent) {
-                    Some(smaller) => {
-                        load = smaller;
-                        hold(sent, &mut items);
-                    }
-                    None => {
-                        self.skip(sent, &mut items, &mut done).await?;
-                        load = full;
-                    }
-                },
-                Err(SendFailure::Rejected) if sent.len() > 1 => {
-                    load.reports = 1;
-                    hold(sent, &mut items);
-                }
-                Err(SendFailure::Rejected) => self.reject(sent, &mut done).await?,
-                Err(failure) => self.postpone(sent, failure, &mut done).await?,
+            let batch = self.claim(batch).await?;
+            let sent = self.pack(batch, &mut round).await?;
+            if !sent.is_empty() {
+                round.done.sendings += 1;
+                let answer = self.send(&sent).await;
+                self.follow(answer, sent, &mut round).await?;
             }
         }
-        Ok(done)
+        round.damaged.map_or(Ok(round.done), Err)
+    }
+
+    /// Does what follows from an answer.
+    async fn follow(
+        &self,
+        answer: Result<(), SendFailure>,
+        sent: Vec<Sent>,
+        round: &mut Round,
+    ) -> Result<()> {
+        match answer {
+            Ok(()) => self.settle(sent, round).await,
+            Err(SendFailure::TooLarge) => {
+                if let Some(smaller) = round.load.halved(&sent) {
+                    round.load = smaller;
+                    round.hold(sent);
+                    return Ok(());
+                }
+                round.load = round.full;
+                self.skip(sent, round).await
+            }
+            Err(SendFailure::Rejected) if sent.len() > 1 => {
+                round.load.reports = 1;
+                round.hold(sent);
+                Ok(())
+            }
+            Err(SendFailure::Rejected) => self.reject(sent, &mut round.done).await,
+            Err(failure) => self.postpone(sent, failure, &mut round.done).await,
+        }
     }
 
     /// The next reports that may be sent. Those that waited too long are dropped here.
-    async fn gather(
-        &self,
-        items: &mut VecDeque<Item>,
-        most: usize,
-        pass: Pass,
-        done: &mut Delivered,
-    ) -> Result<Vec<Waiting>> {
+    async fn gather(&self, round: &mut Round) -> Result<Vec<Waiting>> {
         let mut batch = Vec::new();
-        while batch.len() < most
-            && let Some(item) = items.pop_front()
+        while batch.len() < round.load.reports
+            && let Some(item) = round.items.pop_front()
         {
             let name = match item {
                 Item::Held(waiting) => {
-                    batch.push(waiting);
+                    batch.push(*waiting);
                     continue;
                 }
                 Item::Unread(name) => name,
             };
-            let Some(waiting) = self.recorder.outbox.peek(&name).await? else { continue };
+            let Some(waiting) = round.undamaged(self.recorder.outbox.peek(&name).await)?.flatten() else {
+                continue;
+            };
             let now = self.recorder.now();
             if waiting.parcel.until <= now.as_millis() {
-                done.dropped += u64::from(self.recorder.outbox.finish(&waiting, &[], Fate::Expired).await?);
+                let finished = self.recorder.outbox.finish(&waiting, &[], Fate::Expired).await?;
+                round.done.dropped += u64::from(finished);
                 continue;
             }
             match self.pause_of(&waiting, now) {
-                Some(pause) if pass == Pass::Due => {
-                    done.wait = Some(done.wait.map_or(pause, |wait: Duration| wait.min(pause)));
+                Some(pause) if round.pass == Pass::Due => {
+                    round.done.waits(pause);
                     // What was rejected is overtaken. Else the server is away or another sender is at work, and the queue waits.
                     if waiting.parcel.rejections == 0 {
-                        items.clear();
+                        round.items.clear();
                     }
                 }
                 _ => batch.push(waiting),
@@ -246,27 +274,28 @@ impl Delivery {
     }
 
     /// Counts the attempt in the store. What others have taken meanwhile is left to them.
-    async fn claim(&self, batch: &mut Vec<Waiting>) -> Result<bool> {
-        let before = batch.clone();
-        if self.recorder.outbox.claim(batch, self.timeout).await? {
-            return Ok(true);
+    async fn claim(&self, batch: Vec<Waiting>) -> Result<Vec<Waiting>> {
+        let mut claimed = batch.clone();
+        if self.recorder.outbox.claim(&mut claimed, self.timeout).await? {
+            return Ok(claimed);
         }
-        batch.clear();
-        for waiting in before {
+        claimed.clear();
+        for waiting in batch {
             let mut one = [waiting];
             if self.recorder.outbox.claim(&mut one, self.timeout).await? {
-                batch.extend(one);
+                claimed.extend(one);
             }
         }
-        Ok(!batch.is_empty())
+        Ok(claimed)
     }
 
-    async fn pack(&self, batch: Vec<Waiting>, events: usize) -> Result<Vec<Sent>> {
+    async fn pack(&self, batch: Vec<Waiting>, round: &mut Round) -> Result<Vec<Sent>> {
         let mut sent = Vec::with_capacity(batch.len());
         for waiting in batch {
             let begun = waiting.parcel.begun;
-            let limit = if begun { events.max(1) } else { events };
-            let (found, more) = self.recorder.outbox.events(&waiting.parcel, limit).await?;
+            let limit = if begun { round.load.events.max(1) } else { round.load.events };
+            let found = self.recorder.outbox.events(&waiting.parcel, limit).await;
+            let Some((found, more)) = round.undamaged(found)? else { continue };
             let (names, events): (Vec<String>, Vec<Happened>) = found.into_iter().unzip();
             let summary = (!begun).then(|| waiting.parcel.summary.clone());
             let (visit, started) = (waiting.parcel.visit(), waiting.parcel.summary.started);
@@ -289,27 +318,27 @@ impl Delivery {
     }
 
     /// Takes off what was delivered. What has more goes on first.
-    async fn settle(&self, sent: Vec<Sent>, items: &mut VecDeque<Item>, done: &mut Delivered) -> Result<()> {
+    async fn settle(&self, sent: Vec<Sent>, round: &mut Round) -> Result<()> {
         let outbox = &self.recorder.outbox;
         for Sent { waiting, names, more, .. } in sent.into_iter().rev() {
             if !more {
-                done.reports += u64::from(outbox.finish(&waiting, &names, Fate::Delivered).await?);
+                round.done.reports += u64::from(outbox.finish(&waiting, &names, Fate::Delivered).await?);
             } else if let Some(waiting) = outbox.advance(waiting, &names, None).await? {
-                items.push_front(Item::Held(waiting));
+                round.items.push_front(Item::Held(Box::new(waiting)));
             }
         }
         Ok(())
     }
 
     /// Drops the one part that is too large by itself: the whole report if it is its summary, else one event.
-    async fn skip(&self, sent: Vec<Sent>, items: &mut VecDeque<Item>, done: &mut Delivered) -> Result<()> {
+    async fn skip(&self, sent: Vec<Sent>, round: &mut Round) -> Result<()> {
         let outbox = &self.recorder.outbox;
         for Sent { waiting, names, more, .. } in sent {
             if !waiting.parcel.begun || !more {
-                done.dropped += u64::from(outbox.finish(&waiting, &names, Fate::TooLarge).await?);
+                round.done.dropped += u64::from(outbox.finish(&waiting, &names, Fate::TooLarge).await?);
             } else if let Some(waiting) = outbox.advance(waiting, &names, Some(Fate::TooLarge)).await? {
-                done.dropped += 1;
-                items.push_front(Item::Held(waiting));
+                round.done.dropped += 1;
+                round.items.push_front(Item::Held(Box::new(waiting)));
             }
         }
         Ok(())
@@ -324,9 +353,9 @@ impl Delivery {
                 done.dropped += u64::from(outbox.finish(&waiting, &[], Fate::Rejected).await?);
                 continue;
             }
-            let pause = self.backoff.pause(waiting.parcel.rejections, &**self.recorder.handle.random());
+            let pause = PARKED.pause(waiting.parcel.rejections, &**self.recorder.handle.random());
             waiting.parcel.not_before = self.recorder.now().saturating_add(pause).as_millis();
-            done.wait = Some(done.wait.map_or(pause, |wait| wait.min(pause)));
+            done.waits(pause);
             outbox.postpone(&waiting).await?;
         }
         Ok(())
@@ -361,10 +390,34 @@ impl Load {
     }
 }
 
-/// Puts reports back in their order, to be sent again at once.
-fn hold(sent: Vec<Sent>, items: &mut VecDeque<Item>) {
-    for Sent { waiting, .. } in sent.into_iter().rev() {
-        items.push_front(Item::Held(waiting));
+impl Round {
+    /// Puts reports back in their order, to be sent again at once.
+    fn hold(&mut self, sent: Vec<Sent>) {
+        for Sent { waiting, .. } in sent.into_iter().rev() {
+            self.items.push_front(Item::Held(Box::new(waiting)));
+        }
+    }
+
+    /// What was read. A record that cannot be read does not hold up the others: its error is told when the pass is over.
+    fn undamaged<T>(&mut self, read: Result<T>) -> Result<Option<T>> {
+        use ErrorKind::{Corrupt, Downgrade, Foreign, Mismatch, MissingKey, Newer, WrongKey};
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(error) => match error.kind() {
+                Corrupt | Downgrade | Foreign | Mismatch | MissingKey | Newer | WrongKey => {
+                    self.damaged.get_or_insert(error);
+                    Ok(None)
+                }
+                _ => Err(error),
+            },
+        }
+    }
+}
+
+impl Delivered {
+    /// The queue has to wait, this long at most.
+    fn waits(&mut self, pause: Duration) {
+        self.wait = Some(self.wait.map_or(pause, |wait| wait.min(pause)));
     }
 }
 

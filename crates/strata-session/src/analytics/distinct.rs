@@ -34,7 +34,9 @@ impl Distinct {
                 hashes.insert(hash);
                 if hashes.len() > EXACT {
                     let mut registers = vec![0; 1 << BITS].into_boxed_slice();
-                    hashes.iter().for_each(|hash| register(&mut registers, *hash));
+                    for hash in hashes.iter() {
+                        register(&mut registers, *hash);
+                    }
                     *self = Self::Estimated(registers);
                 }
             }

@@ -142,7 +142,7 @@ impl Ingest {
             return Err(self.too_many());
         }
         for event in &report.events {
-            self.check_time(report.started, event.at)?;
+            Self::check_time(report.started, event.at)?;
             self.check_act(&event.act)?;
         }
         report.summary.as_ref().map_or(Ok(()), |summary| self.check_summary(report, summary))
@@ -157,7 +157,7 @@ impl Ingest {
         if u64::from(summary.views) + u64::from(summary.events) > u64::from(self.bounds.events) {
             return Err(self.too_many());
         }
-        self.check_time(summary.started, summary.ended)?;
+        Self::check_time(summary.started, summary.ended)?;
         check_text("the visitor", &summary.visitor)?;
         summary.user.as_deref().map_or(Ok(()), |user| check_user("ingest analytics", user))?;
         summary.referrer.as_deref().map_or(Ok(()), |text| self.check_text("the referrer", text))?;
@@ -193,7 +193,7 @@ impl Ingest {
         Ok(())
     }
 
-    fn check_time(&self, started: u64, at: u64) -> Result<()> {
+    fn check_time(started: u64, at: u64) -> Result<()> {
         let (started, at) = (Timestamp::from_millis(started), Timestamp::from_millis(at));
         if at < started || at.since(started) > LONGEST {
             return Err(invalid(
@@ -240,7 +240,8 @@ impl AnalyticsTransport for Ingest {
                 Ok(_) => Ok(()),
                 Err(error) => Err(match error.kind() {
                     ErrorKind::TooLarge => SendFailure::TooLarge,
-                    ErrorKind::Invalid | ErrorKind::Newer => SendFailure::Rejected,
+                    ErrorKind::Invalid => SendFailure::Rejected,
+                    // As newer ones are: nothing is wrong with them, once this program is upgraded.
                     _ => SendFailure::Unavailable,
                 }),
             }

@@ -17,6 +17,8 @@ use super::tally::Tally;
 const LONGEST: Duration = Duration::from_hours(31 * 24);
 /// Up to so many days are walked one by one; longer periods by what the names of their days have in common.
 const SINGLY: u64 = 62;
+/// Up to so many days are walked month by month; longer periods as a whole.
+const MONTHLY: u64 = 3660;
 
 /// What was counted in one namespace of a handle. Cheap to clone.
 #[derive(Clone)]
@@ -66,10 +68,12 @@ fn prefixes(period: Period) -> Vec<String> {
     let days = period.to.since(from).as_secs() / day.as_secs() + 2;
     let dates = |days: u64| (0..days).map(|day| from.saturating_add(Duration::from_hours(24 * day)));
     let upto = |len: usize, at: Timestamp| format!("{DAY}{}", &names::date(at)[..len]);
-    let mut prefixes: Vec<String> = match days {
-        0..=SINGLY => dates(days).map(|at| upto(10, at)).collect(),
-        ..=3660 => dates(days).map(|at| upto(7, at)).collect(),
-        _ => vec![DAY.to_owned()],
+    let mut prefixes: Vec<String> = if days <= SINGLY {
+        dates(days).map(|at| upto(10, at)).collect()
+    } else if days <= MONTHLY {
+        dates(days).map(|at| upto(7, at)).collect()
+    } else {
+        vec![DAY.to_owned()]
     };
     prefixes.dedup();
     prefixes

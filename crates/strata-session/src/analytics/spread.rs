@@ -27,7 +27,9 @@ impl Spread {
             Self::Exact(values) if values.len() < EXACT => values.push(millis),
             Self::Exact(values) => {
                 let mut places = vec![0; PLACES].into_boxed_slice();
-                values.iter().for_each(|value| places[place(*value)] += 1);
+                for value in values.iter() {
+                    places[place(*value)] += 1;
+                }
                 places[place(millis)] += 1;
                 *self = Self::Histogram(places);
             }

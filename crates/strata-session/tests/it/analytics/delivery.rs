@@ -76,7 +76,7 @@ fn retry_after_is_honoured() {
     visits(&scene, 1, 0);
     scene.server.then(Answer::Fails(SendFailure::RetryAfter(HOUR)));
     assert_eq!(scene.deliver().wait, Some(HOUR));
-    scene.wait(HOUR - Duration::from_millis(1));
+    scene.wait(Duration::from_millis(3_599_999));
     assert_eq!(scene.deliver().sendings, 0);
     scene.wait(Duration::from_millis(1));
     scene.server.then(Answer::Fails(SendFailure::RetryAfter(Duration::MAX)));
@@ -235,7 +235,7 @@ fn a_queue_whose_reports_died_has_room() {
 fn reports_wait_for_seven_days() {
     let scene = scene();
     visits(&scene, 1, 1);
-    scene.wait(7 * DAY - Duration::from_millis(1));
+    scene.wait(Duration::from_millis(7 * 86_400_000 - 1));
     scene.server.then(Answer::Fails(SendFailure::Unavailable));
     assert_eq!(scene.deliver().sendings, 1, "still there");
     scene.wait(Duration::from_millis(1));
@@ -271,4 +271,28 @@ fn a_server_of_its_own_needs_no_wire() {
     assert_eq!(scene.names("analytics:day:").len(), 1);
     let _: Arc<Server> = Arc::clone(&scene.server);
     assert!(scene.server.came().is_empty());
+}
+
+/// A record that cannot be read is told, and holds up nobody.
+#[test]
+fn damage_holds_up_nobody() {
+    let scene = scene();
+    visits(&scene, 3, 1);
+    let damaged = scene.names("analytics:event").remove(0);
+    block_on(async { scene.world.db.set(&damaged, &7_u8).await }).expect("set");
+    let told = block_on(scene.delivery.deliver()).expect_err("told");
+    assert_eq!(told.kind(), strata_core::ErrorKind::Mismatch);
+    assert_eq!((scene.queue().waiting, scene.insight().visits), (1, 2), "the others went");
+    let parcel = scene.names("analytics:outbox").remove(0);
+    block_on(async { scene.world.db.set(&parcel, &7_u8).await }).expect("set");
+    visits(&scene, 1, 0);
+    assert!(block_on(scene.delivery.deliver()).is_err());
+    assert_eq!(scene.insight().visits, 3);
+    scene.visit("open", "/a");
+    let head = scene.names("analytics:visit").remove(0);
+    block_on(async { scene.world.db.set(&head, &7_u8).await }).expect("set");
+    scene.visit("idle", "/a");
+    scene.wait(HOUR);
+    assert!(block_on(scene.recorder.close_due()).is_err());
+    assert_eq!(scene.queue().waiting, 2, "the other open visit was ended");
 }

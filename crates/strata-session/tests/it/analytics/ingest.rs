@@ -1,7 +1,7 @@
 //! Ingest: what counts once, what is refused, how long it is kept.
 
 use strata_core::conformance::block_on;
-use strata_core::{Clock as _, Codec, ErrorKind};
+use strata_core::{Codec, ErrorKind};
 use strata_session::analytics::{
     Act, Bounds, Happened, Ingest, Ingested, PageTime, Properties, Property, Report, Summary,
 };
@@ -139,7 +139,7 @@ fn times_that_cannot_be_are_refused_whatever_the_clock() {
         scene.world.clock.set(now);
         assert_eq!(kind_of(block_on(ingest.ingest(&whole))), ErrorKind::Invalid);
     }
-    scene.world.clock.set(began.saturating_sub(DAY - HOUR));
+    scene.world.clock.set(began.saturating_sub(23 * HOUR));
     assert_eq!(
         block_on(ingest.ingest(&whole)).expect("a client whose clock is a little ahead"),
         Ingested::Duplicate
@@ -154,7 +154,7 @@ fn a_visit_is_kept_for_the_retention_and_is_not_counted_again_after() {
     let ingest =
         Ingest::builder(&scene.world.db).namespace("short").retention(3 * DAY).build().expect("an ingest");
     block_on(ingest.ingest(&whole)).expect("ingest");
-    scene.wait(3 * DAY - HOUR);
+    scene.wait(71 * HOUR);
     assert_eq!(scene.names("short:day:").len(), 1);
     scene.wait(HOUR);
     assert!(scene.names("short:day:").is_empty());
@@ -180,4 +180,39 @@ fn a_server_with_lower_bounds_refuses_for_good() {
     let ingest =
         Ingest::builder(&scene.world.db).namespace("enough").bounds(enough).build().expect("an ingest");
     assert_eq!(block_on(ingest.ingest(&whole)).expect("ingest"), Ingested::Counted(10));
+}
+
+/// Long texts make no record that the store refuses: fewer are told apart.
+#[test]
+fn a_counted_visit_stays_small_whatever_its_texts() {
+    let world = world();
+    let bounds = Bounds::default().text_bytes(8000).event_bytes(9000);
+    let recorder = strata_session::analytics::Recorder::builder(&world.db).bounds(bounds).build();
+    let scene = Scene::with(world, recorder.expect("a recorder"));
+    let visit = scene.visit("v", "/a");
+    for number in 0..60 {
+        let _ = view(&visit, &format!("/{number}{}", "x".repeat(7000)));
+        let _ = event(&visit, &format!("{number}{}", "x".repeat(7000)));
+    }
+    end(&visit);
+    let own = Ingest::builder(&scene.world.db).namespace("own").bounds(bounds).build().expect("an ingest");
+    let delivery = strata_session::analytics::Delivery::new(
+        &scene.recorder,
+        std::sync::Arc::new(own),
+        std::sync::Arc::new(super::Never),
+    )
+    .events(20);
+    let delivered = block_on(delivery.deliver()).expect("deliver");
+    assert_eq!((delivered.reports, delivered.dropped), (1, 0));
+    let size = block_on(scene.world.db.select().prefix("own:day").size()).expect("size");
+    assert!(size < 128 * 1024, "{size} bytes");
+}
+
+/// A server that is older than its clients loses nothing of theirs: their reports wait until it is upgraded.
+#[test]
+fn a_newer_report_waits_for_the_upgrade() {
+    use strata_session::analytics::{AnalyticsTransport as _, SendFailure};
+    let scene = scene();
+    let newer = changed(&report(&scene), |report| report.version = 2);
+    assert_eq!(block_on(scene.server.ingest.send(&[newer])), Err(SendFailure::Unavailable));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use strata_core::conformance::block_on;
-use strata_core::{Clock as _, ErrorKind, Timestamp};
+use strata_core::{ErrorKind, Timestamp};
 use strata_session::analytics::{Consent, Device, Insights, Period, Report, VisitStart};
 
 use super::{DAY, HOUR, MINUTE, Scene, end, event, scene, view};
@@ -28,20 +28,20 @@ fn every_number_is_what_it_says() {
     let scene = scene();
     let began = scene.now();
     // Four visits: bounce; one event; ten minutes over two pages; the same user on another device.
-    let begin = |visitor: &str, start: VisitStart| {
+    let visit = |visitor: &str, start: VisitStart| {
         block_on(scene.recorder.visit(visitor, Consent::Given, start)).expect("visit").expect("recorded")
     };
-    let bounce = begin("a", VisitStart::new("/home").width(320).referrer("https://x.example/1"));
-    let one = begin("b", VisitStart::new("/home").width(900).referrer("https://x.example/2?q"));
+    let bounce = visit("a", VisitStart::new("/home").width(320).referrer("https://x.example/1"));
+    let one = visit("b", VisitStart::new("/home").width(900).referrer("https://x.example/2?q"));
     let _ = event(&one, "buy");
     end(&bounce);
     end(&one);
-    let long = begin("c", VisitStart::new("/home").width(2000).user("ada"));
+    let long = visit("c", VisitStart::new("/home").width(2000).user("ada"));
     scene.wait(10 * MINUTE);
     let _ = view(&long, "/tea");
     end(&long);
     scene.wait(HOUR);
-    let other = begin("d", VisitStart::new("/tea").user("ada"));
+    let other = visit("d", VisitStart::new("/tea").user("ada"));
     scene.wait(20 * MINUTE);
     let _ = event(&other, "buy");
     let _ = event(&other, "leave");

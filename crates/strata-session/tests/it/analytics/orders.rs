@@ -109,13 +109,13 @@ fn events_of_two_tabs_are_all_kept() {
             assert_eq!(end.counted(), (1, 1, 2));
         })
     });
-    assert!(count >= 6, "{count} schedules");
+    assert!(count >= 20, "{count} schedules");
     let count = every_schedule(|| {
         Meeting::new().world(&["event", "event", "event"], |end| {
             assert_eq!((end.kept(), end.counted()), (3, (1, 1, 3)));
         })
     });
-    assert!(count >= 90, "{count} schedules");
+    assert!(count >= 8000, "{count} schedules");
 }
 
 #[test]
@@ -135,9 +135,9 @@ fn two_tabs_begin_one_visit() {
             })
         })
     };
-    assert!(begin(false) >= 6);
+    assert!(begin(false) >= 20);
     let count = begin(true);
-    assert!(count >= 100, "{count} schedules");
+    assert!(count >= 3900, "{count} schedules");
 }
 
 /// An event that is acknowledged is in the report; one that is refused is not.
@@ -149,13 +149,13 @@ fn s13_an_event_beside_the_end_is_in_the_report_or_refused() {
             assert_eq!(end.counted(), (1, 1, end.kept().into()));
         })
     });
-    assert!(count >= 10, "{count} schedules");
+    assert!(count >= 35, "{count} schedules");
     let count = sampled_schedules(3, 2000, || {
         Meeting::new().world(&["event", "end", "event"], |end| {
             assert_eq!((end.ended(), end.counted()), (1, (1, 1, end.kept().into())));
         })
     });
-    assert!(count >= 200, "{count} schedules");
+    assert!(count >= 1500, "{count} schedules");
 }
 
 #[test]
@@ -168,14 +168,14 @@ fn s13_an_event_beside_the_close_of_an_idle_visit_is_refused() {
             assert_eq!(end.counted(), (1, 1, 0));
         })
     });
-    assert!(count >= 5, "{count} schedules");
+    assert!(count >= 21, "{count} schedules");
     // One that is not idle is not closed, and goes on.
     let count = every_schedule(|| {
         Meeting::new().world(&["event", "close"], |end| {
             assert_eq!((end.kept(), end.ended()), (1, 0));
         })
     });
-    assert!(count >= 3, "{count} schedules");
+    assert!(count >= 10, "{count} schedules");
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_visit_ends_once() {
             assert_eq!(end.counted(), (1, 1, 0));
         })
     });
-    assert!(count >= 20, "{count} schedules");
+    assert!(count >= 70, "{count} schedules");
     let count = sampled_schedules(5, 2000, || {
         let meeting = Meeting::new();
         meeting.scene.wait(31 * MINUTE);
@@ -196,7 +196,7 @@ fn a_visit_ends_once() {
             assert_eq!(end.counted(), (2, 2, 0));
         })
     });
-    assert!(count >= 500, "{count} schedules");
+    assert!(count >= 1800, "{count} schedules");
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn two_deliveries_count_everything_once_and_leave_nothing() {
         })
     };
     let count = every_schedule(deliveries);
-    assert!(count >= 100, "{count} schedules");
+    assert!(count >= 1200, "{count} schedules");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn s13_what_is_recorded_while_the_visitor_is_forgotten_stays_forgotten() {
                 assert!(left.iter().all(|name| name == "analytics:queue"), "{left:?}");
             })
         });
-        assert!(count >= 20, "{tasks:?}: {count} schedules");
+        assert!(count >= 90, "{tasks:?}: {count} schedules");
     }
     let count = sampled_schedules(7, 3000, || {
         let meeting = Meeting::new();
@@ -234,5 +234,5 @@ fn s13_what_is_recorded_while_the_visitor_is_forgotten_stays_forgotten() {
             assert!(left.iter().all(|name| name == "analytics:queue"), "{left:?}");
         })
     });
-    assert!(count >= 300, "{count} schedules");
+    assert!(count >= 1100, "{count} schedules");
 }

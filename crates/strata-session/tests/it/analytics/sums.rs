@@ -160,7 +160,9 @@ proptest! {
     #[test]
     fn whatever_happens_the_numbers_are_those_of_the_model(steps in steps()) {
         let mut run = Run::new(Arc::new(ReferenceStore::new()));
-        steps.iter().for_each(|step| run.step(step));
+        for step in &steps {
+            run.step(step);
+        }
         run.check();
     }
 }
@@ -171,7 +173,9 @@ proptest! {
     #[test]
     fn on_disk_as_well(steps in steps()) {
         let mut run = Run::new(grounds::on_disk());
-        steps.iter().for_each(|step| run.step(step));
+        for step in &steps {
+            run.step(step);
+        }
         run.check();
     }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use strata_core::ErrorKind;
 use strata_core::conformance::block_on;
-use strata_core::{Clock as _, ErrorKind};
 use strata_session::analytics::{
     Bounds, Consent, Device, Event, PageTime, Properties, Recorded, Recorder, Scrub, VisitEnd, VisitStart,
 };
