@@ -137,6 +137,9 @@ pub(crate) enum Command {
     /// The keys that values are sealed under.
     #[command(subcommand)]
     Keyset(Keyset),
+    /// What visits came to.
+    #[command(subcommand)]
+    Analytics(Analytics),
 }
 
 /// Options of `ls`.
@@ -310,5 +313,23 @@ pub(crate) enum Sessions {
         /// Only those of this user, as `revoke-user` does.
         #[arg(long, value_name = "USER")]
         user: Option<String>,
+    },
+}
+
+/// What visits came to.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Analytics {
+    /// Print visits, users, views, durations, the most frequent pages, events and referrers, devices, and how many visits were open
+    /// over time. Visits count where they began.
+    Report {
+        /// How far back from now.
+        #[arg(long, value_name = "DURATION", default_value = "7d", value_parser = words::duration)]
+        since: Duration,
+        /// The namespace that they were counted in.
+        #[arg(long, value_name = "NAME", default_value = "analytics")]
+        namespace: String,
+        /// How many of the most frequent ones.
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        top: usize,
     },
 }

@@ -116,6 +116,11 @@ public_id! {
     FamilyId, "parse family id", "a family id"
 }
 
+public_id! {
+    /// The name of a visit: 128 random bits, written as 32 lower-case hexadecimal digits. It opens nothing.
+    VisitId, "parse visit id", "a visit id"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

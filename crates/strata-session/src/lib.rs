@@ -31,7 +31,7 @@ mod token;
 mod values;
 
 pub use basic::{Ids, Session, SessionKind, Sessions, SessionsBuilder};
-pub use id::{FamilyId, SessionId};
+pub use id::{FamilyId, SessionId, VisitId};
 pub use limits::Limits;
 pub use session_values::SessionValues;
 pub use token::SessionToken;

@@ -41,4 +41,11 @@ impl Strata {
     pub fn guests(&self) -> Result<strata_session::migration::Guests> {
         strata_session::migration::Guests::new(&self.handle)
     }
+
+    /// Records visits in the namespace `analytics`, each of which ends after 30 minutes without activity, and after 24 hours at the
+    /// latest. [`Recorder::builder`](strata_session::analytics::Recorder::builder) makes others;
+    /// [`Insights`](strata_session::analytics::Insights) tells what they come to.
+    pub fn analytics(&self) -> Result<strata_session::analytics::Recorder> {
+        strata_session::analytics::Recorder::new(&self.handle)
+    }
 }

@@ -1,6 +1,7 @@
 //! The commands, one file per group: `list`, `value` (get, set, rm), `clear`, `life` (ttl, touch, persist), `watch`, `stats`,
-//! `sessions`, `sweep`, `check`, `export`, `import`, `keyset`. Each gets an open store and says what it found.
+//! `sessions`, `sweep`, `check`, `export`, `import`, `keyset`, `analytics`. Each gets an open store and says what it found.
 
+mod analytics;
 mod check;
 mod clear;
 mod export;
@@ -74,6 +75,7 @@ async fn dispatch(
         Command::Export(export) => export::export(db, &export, global.plaintext, out).await,
         Command::Import(import) => import::import(db, &import, input, out).await,
         Command::Keyset(keyset) => keyset::keyset(db, &keyset, out).await,
+        Command::Analytics(analytics) => analytics::analytics(db, &analytics, out).await,
     }
 }
 

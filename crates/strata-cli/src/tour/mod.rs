@@ -1,6 +1,7 @@
 //! The tour: every part of the library run for real, on disk, each step told with what it did and how long it took. This file
 //! runs and tells the steps; `ground` is where they run; each other file holds the steps of one subject.
 
+mod analytics;
 mod auth;
 mod changes;
 mod crash;
@@ -71,6 +72,7 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground, no_keyring: bool) -> Result<
     tour.step("guest becomes user", migration::guest(db)).await?;
     tour.step("a client's tokens", tokens::client(&ground)).await?;
     tour.step("the system's keyring", keyring::secrets(no_keyring)).await?;
+    tour.step("visits counted once", analytics::visits(&ground)).await?;
     tour.step("key rotation", sealing::rotation(db)).await?;
     tour.step("kill -9 in mid-writing", crash::kill(&ground)).await?;
     tour.step("close and reopen", ground.reopen()).await

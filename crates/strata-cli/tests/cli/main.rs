@@ -1,5 +1,6 @@
 //! The built `strata` binary, driven as a shell drives it: exit codes, bad input, stores that refuse, transfer, JSON, the tour.
 
+mod analytics;
 mod input;
 mod sessions;
 mod stores;
