@@ -48,4 +48,24 @@ impl Strata {
     pub fn analytics(&self) -> Result<strata_session::analytics::Recorder> {
         strata_session::analytics::Recorder::new(&self.handle)
     }
+
+    /// A client's tokens in the namespace `tokens`, refreshed through `transport` by tasks of the tokio runtime this is called in. Open
+    /// the store with [`Builder::keyring`](crate::Builder::keyring), and `.or_memory()`: tokens belong into the operating system's
+    /// keyring, or into memory. [`Tokens::builder`](strata_session::tokens::Tokens::builder) makes others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Downgrade`](crate::ErrorKind::Downgrade) on a store that keeps plaintext on disk.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn tokens(
+        &self,
+        transport: std::sync::Arc<dyn strata_session::tokens::RefreshTransport>,
+    ) -> Result<strata_session::tokens::Tokens> {
+        use crate::native::{TokioSpawn, TokioTimer};
+        let timer = std::sync::Arc::new(TokioTimer);
+        let builder = strata_session::tokens::Tokens::builder(&self.handle, transport, timer);
+        match TokioSpawn::current() {
+            Some(tasks) => builder.spawn(std::sync::Arc::new(tasks)).build(),
+            None => builder.build(),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 //! - [`AuthSessions`] signs users in, opens, lists and revokes their sessions, and holds the parallel limit.
 //! - [`AuthSession`] is one of them: who it is, what they may do, values, and the acts that change it. Nothing in it is cached.
 //! - [`User`] is who signed in: id, roles, permissions, and the application's own claims.
+//! - [`Restored`] is what comes of a refresh token when the session has ended.
 //! - [`Fresh`] proves that a user authenticated a short time ago; a function can demand it.
 //!
 //! A session is one record, and its expiry is the only truth about when it ends. A roster record for each user changes in the same
@@ -18,6 +19,7 @@ mod manager;
 mod policy;
 mod record;
 mod registry;
+mod restore;
 mod session;
 mod user;
 
@@ -28,5 +30,6 @@ pub use listing::{SessionInfo, SessionInfos};
 pub use login::Login;
 pub use manager::{AuthSessions, AuthSessionsBuilder};
 pub use policy::{AtLimit, AuthPolicy};
+pub use restore::{Restore, Restored};
 pub use session::AuthSession;
 pub use user::User;

@@ -10,6 +10,7 @@ mod meeting;
 mod not_again;
 mod orders;
 mod privileges;
+mod restore;
 
 use std::collections::BTreeMap;
 
