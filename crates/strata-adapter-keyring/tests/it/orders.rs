@@ -59,8 +59,7 @@ fn no_order_loses_an_update() {
             });
             World { store, tasks, check }
         });
-        println!("updates: {count}");
-        assert!(count >= 6, "all orders of two reads and two writes: {count}");
+        assert!(count >= 20, "all orders of two reads and two writes: {count}");
     }
 }
 
@@ -75,7 +74,6 @@ fn s13_no_order_brings_back_what_was_removed() {
             });
             World { store, tasks, check }
         });
-        println!("removals: {count}");
-        assert!(count >= 30, "all orders of two changes and a removal: {count}");
+        assert!(count >= 600, "all orders of two changes and a removal: {count}");
     }
 }
