@@ -15,8 +15,8 @@ use crate::name;
 /// Keysets as entries of the operating system's keyring, one for each store, under the service `strata` unless another is named.
 ///
 /// Nothing is asked of the keyring before keys are. A timed-out [`create`](KeyProvider::create) may leave an entry for a store that
-/// never came to be; it harms nothing. A keyset of one key takes about 140 bytes, of 64 keys about 8 KB: more than Windows
-/// holds, where up to 19 fit ([`ErrorKind::TooLarge`]).
+/// never came to be; it harms nothing. A keyset of one key takes about 140 bytes, of 64 keys about 7 KB: more than Windows
+/// holds, where 24 fit ([`ErrorKind::TooLarge`]).
 #[derive(Clone, Debug)]
 pub struct KeyringKeys(Keyring);
 

@@ -65,7 +65,7 @@ impl Turns {
 /// The file, locked until it is closed.
 fn locked(path: &Path) -> Result<File> {
     let mut options = File::options();
-    options.create(true).append(true);
+    options.create(true).read(true).write(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path).and_then(|file| file.lock().map(|()| file)).map_err(|error| {

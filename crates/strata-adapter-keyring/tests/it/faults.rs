@@ -135,6 +135,27 @@ async fn a_lock_file_that_cannot_be_made_fails_changes_and_not_reads() {
 }
 
 #[tokio::test]
+async fn a_change_waits_for_whoever_holds_the_lock_file() {
+    let desk = Desk::default();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("lock");
+    let store = opened(desk.config().timeout(Duration::from_millis(50)).lock_file(&path)).await;
+    written(&store, "a", b"one").await;
+    // As another process would: a handle of its own.
+    let other = std::fs::File::open(&path).expect("it was made");
+    other.lock().expect("free");
+    let asked = desk.calls();
+    let error = commit(&store, "a", Guard::Any, put(b"two")).await.expect_err("it is held");
+    assert_eq!((error.kind(), desk.calls()), (ErrorKind::Unavailable, asked), "nothing was read or written");
+    other.unlock().expect("held");
+    while store.get(&key("a")).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    written(&store, "a", b"three").await;
+    assert_eq!(payload(&store, "a").await, b"three");
+}
+
+#[tokio::test]
 async fn versions_of_a_later_life_are_new() {
     let desk = Desk::default();
     let store: KeyringStore = opened(desk.config()).await;

@@ -7,6 +7,7 @@ mod desk;
 mod faults;
 mod keys;
 mod large;
+mod orders;
 mod secrets;
 
 use std::sync::{Arc, OnceLock};
