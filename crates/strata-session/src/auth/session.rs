@@ -46,6 +46,10 @@ impl<C: Value> AuthSession<C> {
         self.bearer.id()
     }
 
+    pub(super) fn bearer(&self) -> &Bearer<AuthRecord> {
+        &self.bearer
+    }
+
     /// Who has signed in, as it stands now.
     ///
     /// # Errors
@@ -134,7 +138,9 @@ impl<C: Value> AuthSession<C> {
     pub async fn siblings(&self) -> Result<Vec<SessionInfo>> {
         let user = self.bearer.read(|record| Ok(record.user.id().to_owned())).await?;
         let mut sessions = self.registry.list(&user).await?;
-        sessions.iter_mut().for_each(|session| session.current = session.id == self.id());
+        for session in &mut sessions {
+            session.current = session.id == self.id();
+        }
         Ok(sessions)
     }
 }

@@ -1,6 +1,7 @@
 //! Authentication sessions: what their tests share, and [`audit`], which compares rosters with records. Over the reference store, and
 //! by `grounds` in memory and on disk.
 
+mod damage;
 mod ending;
 mod events;
 mod faults;

@@ -200,3 +200,27 @@ fn with_of(end: &Meeting) -> &'static str {
         .find(|what| end.took_part(what))
         .expect("one of them")
 }
+
+/// Time passes while an operation is under way: it may have begun before the session died, and reach the store after. A session that
+/// lives on that way must not have lost its place in the roster, or the end of all would miss it.
+#[test]
+fn s14_no_session_lives_on_unlisted() {
+    for with in ["touch", "extend", "set", "rotate", "reauthenticate"] {
+        for (limit, other) in [(2, "login"), (100, "revoke all")] {
+            let count = meet_at(limit, AtLimit::EndOldest, &["pass", with, other], |_| {});
+            assert!(count >= 100, "{with}, {other}: {count} schedules");
+        }
+    }
+}
+
+/// Who logs out just when the session has died by idleness is told that it had ended. Activity that began before that does not make
+/// this untrue.
+#[test]
+fn s13_activity_does_not_outlive_a_logout_from_a_dead_session() {
+    for ending in ["logout", "revoke", "revoke user"] {
+        for with in ["touch", "extend", "set"] {
+            let count = meet(&["pass", with, ending], over);
+            assert!(count >= 100, "{with}, {ending}: {count} schedules");
+        }
+    }
+}
