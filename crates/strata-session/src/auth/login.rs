@@ -64,7 +64,7 @@ impl<'m, C: Value> Login<'m, C> {
 
     /// As [`Login::instead_of`], for a session that is open.
     pub fn replacing(mut self, session: &AuthSession<C>) -> Self {
-        self.instead_of = Some((session.id(), session.bearer().digest().clone()));
+        self.instead_of = Some((session.id(), session.bearer.digest().clone()));
         self
     }
 }

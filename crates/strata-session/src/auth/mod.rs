@@ -18,6 +18,7 @@ mod manager;
 mod policy;
 mod record;
 mod registry;
+mod renewal;
 mod session;
 mod user;
 

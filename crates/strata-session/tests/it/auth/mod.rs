@@ -84,7 +84,7 @@ pub(crate) async fn audit(db: &Handle) -> Vec<String> {
                 None => wrong.push(format!("{id} is listed and dead, or listed twice")),
                 Some((tag, _)) if tag != format!("user:{name}") => wrong.push(format!("{id} is another's")),
                 Some((_, cap)) if cap != until => {
-                    wrong.push(format!("{id} is listed until {until}, not {cap}"))
+                    wrong.push(format!("{id} is listed until {until}, not {cap}"));
                 }
                 Some(_) => {}
             }
