@@ -1,7 +1,6 @@
 //! Signing in: [`Login`], a builder that is awaited.
 
 use std::fmt;
-use std::future::IntoFuture;
 
 use strata_core::{Before, BoxFuture, Error, ErrorKind, Guard, Info, Result, Timestamp, Value, Version};
 
