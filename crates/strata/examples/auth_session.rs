@@ -67,7 +67,7 @@ async fn first_run(folder: &Path, clock: &Arc<ManualClock>) -> Result<String> {
 /// The program starts again; the client comes back.
 async fn second_run(folder: &Path, clock: &Arc<ManualClock>, cookie: &str) -> Result<()> {
     let (db, auth) = open(folder, clock).await?;
-    let mut events = auth.events()?;
+    let mut events = auth.events();
 
     let token = SessionToken::parse(cookie)?;
     let mut session = auth.open(&token).await?.expect("she asked to be remembered");

@@ -9,7 +9,7 @@ use strata_session::SessionToken;
 use strata_session::auth::{AtLimit, AuthSessions};
 
 use super::{Auth, Claims, Signed, named};
-use crate::{MINUTE, World, world};
+use crate::{World, world};
 
 const HOUR: Duration = Duration::from_hours(1);
 const LIMIT: usize = 3;
@@ -147,7 +147,7 @@ impl Walk {
         match step {
             Step::Touch(_) => one.slide(now, HOUR, HOUR / 10),
             Step::Extend(_, minutes) => {
-                one.slide(now, Duration::from_mins((*minutes).min(60)), Duration::ZERO)
+                one.slide(now, Duration::from_mins((*minutes).min(60)), Duration::ZERO);
             }
             Step::Set(_) | Step::Rotate(_) => one.slide(now, HOUR, Duration::ZERO),
             Step::Reauthenticate(_) => one.renew(now),
