@@ -65,6 +65,11 @@ impl<R: Bound> Bearer<R> {
         &self.handle
     }
 
+    /// The hash of the secret it was opened by.
+    pub(crate) fn digest(&self) -> &Digest {
+        &self.check
+    }
+
     /// The name of the record.
     pub(crate) fn name(&self) -> String {
         self.id.to_string()
@@ -181,12 +186,16 @@ impl<R: Bound> Bearer<R> {
     /// Removes the record in the version that was verified. Says whether this call ended it.
     pub(crate) async fn destroy(&self) -> Result<bool> {
         for _ in 0..ATTEMPTS {
-            let Some((_, version)) = self.verified().await? else { return Ok(false) };
+            let Some((_, version)) = self.verified().await? else {
+                if bury(&self.handle, &self.name()).await? {
+                    return Ok(false);
+                }
+                continue;
+            };
             match self.handle.remove_if(&self.name(), version).await {
                 Ok(()) => return Ok(true),
-                Err(error) if error.kind() == ErrorKind::Gone => return Ok(false),
-                // Somebody's change was faster: verify again, it may have been a rotation.
-                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                // Somebody's change was faster, or its end: verify again, it may have been a rotation.
+                Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Gone) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -258,6 +267,16 @@ impl<R> Clone for Bearer<R> {
 impl<R> fmt::Debug for Bearer<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bearer").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// Removes what is left of a record that was found dead, and says whether it is: activity that began before it died, and reaches the
+/// store only now, would else bring back what somebody believes to have ended.
+pub(crate) async fn bury(handle: &Handle, name: &str) -> Result<bool> {
+    match handle.writes().stage(handle.guarded_removal(name, Guard::Absent)).commit().await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Conflict => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -67,7 +67,7 @@ async fn first_run(folder: &Path, clock: &Arc<ManualClock>) -> Result<String> {
 /// The program starts again; the client comes back.
 async fn second_run(folder: &Path, clock: &Arc<ManualClock>, cookie: &str) -> Result<()> {
     let (db, auth) = open(folder, clock).await?;
-    let mut events = auth.events()?;
+    let mut events = auth.events();
 
     let token = SessionToken::parse(cookie)?;
     let mut session = auth.open(&token).await?.expect("she asked to be remembered");
@@ -80,7 +80,7 @@ async fn second_run(folder: &Path, clock: &Arc<ManualClock>, cookie: &str) -> Re
     println!("{denied}");
 
     step_up(&auth, &mut session, &token, clock).await?;
-    devices(&auth, &session).await?;
+    devices(&auth, &session, clock).await?;
 
     session.logout_everywhere().await?;
     let late = session.has_permission("page:write").await.expect_err("it has ended");
@@ -119,8 +119,13 @@ async fn step_up(
 }
 
 /// At the limit the least active session ends; a list shows the others, and any of them can be ended by its public id.
-async fn devices(auth: &AuthSessions<Claims>, session: &AuthSession<Claims>) -> Result<()> {
+async fn devices(
+    auth: &AuthSessions<Claims>,
+    session: &AuthSession<Claims>,
+    clock: &ManualClock,
+) -> Result<()> {
     for label in ["phone", "tablet", "television"] {
+        clock.advance(1.minutes());
         // A change is activity; for a request that changes nothing there is `touch`.
         session.set("page", &label.to_owned()).await?;
         auth.login(&ada()).device(Device::new().label(label)).await?;

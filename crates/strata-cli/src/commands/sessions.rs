@@ -103,14 +103,14 @@ fn missing(id: SessionId) -> Failure {
 struct Rows {
     now: Timestamp,
     table: Table<8>,
-    rows: Vec<[String; 8]>,
+    waiting: Vec<[String; 8]>,
 }
 
 impl Rows {
     fn new(now: Timestamp, out: &Out) -> Self {
         let title = ["ID", "KIND", "USER", "DEVICE", "ADDRESS", "CREATED", "ACTIVE", "ENDS IN"];
-        let rows = if out.json { Vec::new() } else { vec![title.map(str::to_owned)] };
-        Self { now, table: Table::new([false, false, false, false, false, false, false, true]), rows }
+        let waiting = if out.json { Vec::new() } else { vec![title.map(str::to_owned)] };
+        Self { now, table: Table::new([false, false, false, false, false, false, false, true]), waiting }
     }
 
     fn add_auth(&mut self, session: &SessionInfo, out: &mut Out) -> Result<(), Failure> {
@@ -150,15 +150,15 @@ impl Rows {
     }
 
     fn add(&mut self, row: [String; 8], out: &mut Out) -> Result<(), Failure> {
-        self.rows.push(row);
-        if self.rows.len() == ROWS { self.write(out) } else { Ok(()) }
+        self.waiting.push(row);
+        if self.waiting.len() == ROWS { self.write(out) } else { Ok(()) }
     }
 
     fn write(&mut self, out: &mut Out) -> Result<(), Failure> {
-        for line in self.table.lay_out(&self.rows) {
+        for line in self.table.lay_out(&self.waiting) {
             out.line(line)?;
         }
-        self.rows.clear();
+        self.waiting.clear();
         Ok(())
     }
 }

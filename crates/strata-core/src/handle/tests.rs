@@ -21,6 +21,7 @@ use crate::scan::{Page, Scan, Select};
 use crate::seal::KeyId;
 use crate::time::{ManualClock, Timestamp};
 
+mod extend;
 mod many;
 mod one;
 

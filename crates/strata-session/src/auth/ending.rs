@@ -6,7 +6,7 @@ use super::listing::id_of;
 use super::login::remove;
 use super::record::AuthRecord;
 use super::registry::{Registry, is_lost, is_unknown};
-use crate::bearer::{ATTEMPTS, Bearer, contended};
+use crate::bearer::{ATTEMPTS, Bearer, bury, contended};
 use crate::id::SessionId;
 use crate::roster::{Roll, check_user};
 use crate::security::{EndReason, SecurityEventKind};
@@ -26,7 +26,12 @@ impl Registry {
     /// Ends the session of a bearer, verified on every try. Says whether this call did.
     pub(super) async fn log_out(&self, bearer: &Bearer<AuthRecord>) -> Result<bool> {
         for _ in 0..ATTEMPTS {
-            let Some((record, version)) = bearer.verified().await? else { return Ok(false) };
+            let Some((record, version)) = bearer.verified().await? else {
+                if bury(&self.handle, &bearer.name()).await? {
+                    return Ok(false);
+                }
+                continue;
+            };
             match self.end(bearer.id(), Guard::Version(version), &record, EndReason::Logout).await {
                 // A change or a login was faster: verify again, it may have been a rotation.
                 Err(error) if is_lost(&error) => {}
@@ -41,7 +46,8 @@ impl Registry {
         for _ in 0..ATTEMPTS {
             let record = match self.record(id).await {
                 Ok(Some(record)) => record,
-                Ok(None) => return Ok(false),
+                Ok(None) if bury(&self.handle, &id.to_string()).await? => return Ok(false),
+                Ok(None) => continue,
                 // Whose it is cannot be read; the roster will find it dead.
                 Err(error) if is_unreadable(&error) => return self.revoke_unread(id, reason).await,
                 Err(error) => return Err(error),
@@ -67,7 +73,7 @@ impl Registry {
         let user = record.user.id();
         let mut roll = self.roster.load::<()>(user, self.now()).await?;
         let before = roll.entries().len();
-        remove(&mut roll, id);
+        remove(&mut roll, &[id]);
         let mut writes = self.handle.writes().stage(self.handle.guarded_removal(&id.to_string(), guard));
         if roll.entries().len() < before {
             writes = self.roster.stage(&roll).into_iter().fold(writes, strata_core::Writes::stage);
@@ -130,7 +136,7 @@ impl Registry {
         if doomed.is_empty() {
             return Ok(true);
         }
-        doomed.iter().for_each(|id| remove(&mut roll, *id));
+        remove(&mut roll, &doomed);
         let all = ids(&roll).all(is_spared);
         let mut writes = self.handle.writes();
         for id in &doomed {
@@ -196,7 +202,7 @@ impl Registry {
         Ok(revoked)
     }
 
-    /// Drops from every roster what has ended.
+    /// Drops from every roster what has ended or died.
     async fn tidy_rosters(&self) -> Result<()> {
         let mut names = self.roster.handle().keys("*");
         while let Some(name) = names.next().await {
@@ -214,19 +220,22 @@ impl Registry {
     async fn tidy_roster(&self, name: &str) -> Result<()> {
         let mut roll = self.roster.load_named::<()>(name, self.now()).await?;
         let mut dead = Vec::new();
-        for id in ids(&roll) {
+        for id in ids(&roll).take(self.at_once()) {
             if !self.handle.contains(&id.to_string()).await? {
                 dead.push(id);
             }
         }
-        dead.iter().for_each(|id| remove(&mut roll, *id));
+        remove(&mut roll, &dead);
         if dead.is_empty() && !roll.entries().is_empty() {
             return Ok(());
         }
-        match self.roster.stage(&roll) {
-            Some(staged) => self.handle.writes().stage(staged).commit().await.map(drop),
-            None => Ok(()),
+        let mut writes = self.handle.writes();
+        for id in &dead {
+            // Activity that is on its way would else keep one alive, and nobody would find it.
+            writes = writes.stage(self.handle.removal(&id.to_string()));
         }
+        let writes = self.roster.stage(&roll).into_iter().fold(writes, strata_core::Writes::stage);
+        writes.commit().await.map(drop)
     }
 }
 

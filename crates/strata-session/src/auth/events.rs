@@ -23,9 +23,10 @@ pub struct AuthEvents {
 }
 
 impl AuthEvents {
-    pub(super) fn new(registry: &Registry) -> Result<Self> {
-        let (log, changes) = (registry.log.clone(), registry.handle.subscribe("*")?);
-        Ok(Self { told: log.subscribe(), log, changes, prefix: registry.handle.prefix().to_owned() })
+    pub(super) fn new(registry: &Registry) -> Self {
+        let changes = registry.handle.subscribe("*").expect("an asterisk is a glob");
+        let (log, prefix) = (registry.log.clone(), registry.handle.prefix().to_owned());
+        Self { told: log.subscribe(), log, changes, prefix }
     }
 
     /// Waits for the next event; `None` once the manager and its handle are gone. Dropping the future loses nothing.

@@ -1,7 +1,6 @@
 //! Signing in: [`Login`], a builder that is awaited.
 
 use std::fmt;
-use std::future::IntoFuture;
 
 use strata_core::{Before, BoxFuture, Error, ErrorKind, Guard, Info, Result, Timestamp, Value, Version};
 
@@ -61,6 +60,12 @@ impl<'m, C: Value> Login<'m, C> {
         self.instead_of = Some((token.id(), token.digest()));
         self
     }
+
+    /// As [`Login::instead_of`], for a session that is open.
+    pub fn replacing(mut self, session: &AuthSession<C>) -> Self {
+        self.instead_of = Some((session.id(), session.bearer.digest().clone()));
+        self
+    }
 }
 
 impl<'m, C: Value> IntoFuture for Login<'m, C> {
@@ -96,6 +101,13 @@ struct Applicant {
     instead_of: Option<(SessionId, Digest)>,
 }
 
+impl Applicant {
+    fn record(&self, token: &SessionToken, now: Timestamp) -> AuthRecord {
+        let (user, device) = (self.user.clone(), self.device.clone());
+        AuthRecord::new(token.digest(), user, device, self.remember, now)
+    }
+}
+
 /// The session a new one takes the place of.
 struct Replaced {
     id: SessionId,
@@ -122,10 +134,10 @@ impl Registry {
         let replaced = self.replaced(applicant).await?;
         let mut other = None;
         match &replaced {
-            Some(old) if old.user == user => remove(&mut roll, old.id),
+            Some(old) if old.user == user => remove(&mut roll, &[old.id]),
             Some(old) => {
                 let mut theirs = self.roster.load::<()>(&old.user, now).await?;
-                remove(&mut theirs, old.id);
+                remove(&mut theirs, &[old.id]);
                 other = self.roster.stage(&theirs);
             }
             None => {}
@@ -133,7 +145,7 @@ impl Registry {
         let evicted = self.make_room(user, &mut roll).await?;
         let (life, cap) = self.rules.life(applicant.remember, now)?;
         roll.entries_mut().push(Entry { id: token.id().to_bytes(), until: cap.as_millis(), about: () });
-        let record = self.record_of(token, applicant, now);
+        let record = applicant.record(token, now);
         let set = self.handle.set(&token.id().to_string(), &record).lifetime(life).tag(&user_tag(user));
         let mut writes = self.handle.writes();
         for id in &evicted {
@@ -158,11 +170,6 @@ impl Registry {
         Ok(())
     }
 
-    fn record_of(&self, token: &SessionToken, applicant: &Applicant, now: Timestamp) -> AuthRecord {
-        let Applicant { user, device, remember, .. } = applicant;
-        AuthRecord::new(token.digest(), user.clone(), device.clone(), *remember, now)
-    }
-
     async fn is_bound_to(&self, token: &SessionToken) -> bool {
         self.bearer(token.id(), token.digest()).is_opened_by(&token.digest()).await
     }
@@ -175,8 +182,9 @@ impl Registry {
         Ok(own.map(|(record, version)| Replaced { id: *id, user: record.user.id().to_owned(), version }))
     }
 
-    /// Makes room in the roll for one more, and says which sessions have to end for it. Before the limit is judged, entries whose
-    /// sessions have died by idleness are dropped, so that it is exact.
+    /// Makes room in the roll for one more, and says which sessions have to be removed for it. Before the limit is judged, entries
+    /// whose sessions have died by idleness are dropped, so that it is exact. They are removed, too: activity that began before one
+    /// died and reaches the store only now would else keep it alive, and nobody would find it.
     async fn make_room(&self, user: &str, roll: &mut Roll<()>) -> Result<Vec<SessionId>> {
         let limit = self.rules.limit;
         if roll.entries().len() < limit {
@@ -187,10 +195,12 @@ impl Registry {
             let name = SessionId::from_bytes(entry.id).to_string();
             living.iter().find(|(found, _)| *found == name).map(|(_, info)| info)
         };
-        roll.entries_mut().retain(|entry| info_of(entry).is_some());
+        let dead = roll.entries().iter().filter(|entry| info_of(entry).is_none());
+        let mut removed: Vec<SessionId> = dead.map(|entry| SessionId::from_bytes(entry.id)).collect();
+        remove(roll, &removed);
         let excess = (roll.entries().len() + 1).saturating_sub(limit);
         if excess == 0 {
-            return Ok(Vec::new());
+            return Ok(removed);
         }
         if self.rules.at_limit == AtLimit::Refuse {
             return Err(at_limit(limit));
@@ -199,10 +209,9 @@ impl Registry {
             roll.entries().iter().map(|entry| (self.rank(info_of(entry)), entry.id)).collect();
         // Stable: of equal ones the earlier entry goes first.
         order.sort_by_key(|(rank, _)| *rank);
-        let evicted: Vec<SessionId> =
-            order.into_iter().take(excess).map(|(_, id)| SessionId::from_bytes(id)).collect();
-        evicted.iter().for_each(|id| remove(roll, *id));
-        Ok(evicted)
+        removed.extend(order.into_iter().take(excess).map(|(_, id)| SessionId::from_bytes(id)));
+        remove(roll, &removed);
+        Ok(removed)
     }
 
     /// Sessions with the lowest rank end first.
@@ -232,9 +241,9 @@ impl Registry {
     }
 }
 
-/// Takes a session out of a roll.
-pub(super) fn remove(roll: &mut Roll<()>, id: SessionId) {
-    roll.entries_mut().retain(|entry| entry.id != id.to_bytes());
+/// Takes sessions out of a roll.
+pub(super) fn remove(roll: &mut Roll<()>, ids: &[SessionId]) {
+    roll.entries_mut().retain(|entry| !ids.contains(&SessionId::from_bytes(entry.id)));
 }
 
 #[cold]

@@ -147,10 +147,7 @@ impl<C> AuthSessions<C> {
     }
 
     /// Security events from now on: those of the log, and the sessions that are found dead and swept away.
-    ///
-    /// # Errors
-    /// None that a handle that was accepted by the builder gives.
-    pub fn events(&self) -> Result<AuthEvents> {
+    pub fn events(&self) -> AuthEvents {
         AuthEvents::new(&self.registry)
     }
 

@@ -19,6 +19,7 @@ mod manager;
 mod policy;
 mod record;
 mod registry;
+mod renewal;
 mod restore;
 mod session;
 mod user;

@@ -259,7 +259,7 @@ mod tests {
         let ada = User::new("u1").named("Ada Lovelace").email("ada@example.org").role("editor").claims(7);
         let stored = StoredUser::encode(Codec::default(), &ada, &Limits::default()).expect("a user");
         for text in [format!("{ada:?}"), format!("{stored:?}")] {
-            assert!(text.contains("u1") && !text.contains("Ada") && !text.contains("@"), "{text}");
+            assert!(text.contains("u1") && !text.contains("Ada") && !text.contains('@'), "{text}");
         }
     }
 }

@@ -4,15 +4,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use strata_core::conformance::block_on;
-use strata_core::{ErrorKind, ReferenceStore, Result, Store};
+use strata_core::{ErrorKind, ManualClock, ReferenceStore, Result, Store};
 use strata_session::{Session, SessionToken, Sessions};
 
-use crate::{created, opened, raw, world_over};
+use crate::{MINUTE, created, opened, raw, world_over};
 use strata_core::conformance::{Stepped, Task, World, every_schedule};
 
 /// A session with one value that several operations meet on, and what became of them.
 struct Meeting {
     store: Arc<Stepped>,
+    clock: Arc<ManualClock>,
     sessions: Sessions,
     token: SessionToken,
     session: Session,
@@ -50,7 +51,7 @@ impl Meeting {
         let world = world_over(Arc::clone(&store) as Arc<dyn Store>);
         let (token, session) = created(&world.sessions);
         block_on(session.set("n", &0_u32)).expect("set");
-        Self { store, sessions: world.sessions, token, session, said: Arc::default() }
+        Self { store, clock: world.clock, sessions: world.sessions, token, session, said: Arc::default() }
     }
 
     /// One operation by its name, through its own clone of the session. An operation that began after the session had
@@ -231,5 +232,25 @@ fn s14_no_activity_evades_the_revocation_of_all() {
             })
         });
         assert!(count >= least, "{operations:?}: {count} schedules");
+    }
+}
+
+/// Who destroys a session just when it has died by idleness is told that it had ended. A change that began before that does not make
+/// this untrue.
+#[test]
+fn s13_no_change_outlives_the_destruction_of_a_dead_session() {
+    for with in ["set a", "add", "remove"] {
+        let count = every_schedule(|| {
+            let meeting = Meeting::new();
+            let clock = Arc::clone(&meeting.clock);
+            let pass: Task = Box::pin(async move { clock.advance(30 * MINUTE) });
+            let tasks = vec![meeting.task(with), pass, meeting.task("destroy")];
+            meeting.world(tasks, |end| {
+                if end.said.of("destroy").is_some() {
+                    assert!(block_on(raw(&*end.store)).is_empty(), "nothing is left in the store");
+                }
+            })
+        });
+        assert!(count >= 50, "{with}: {count} schedules");
     }
 }

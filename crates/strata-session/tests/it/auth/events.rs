@@ -36,7 +36,7 @@ fn s18_each_act_is_one_event_with_session_user_and_time() {
     grounds::each(|world| {
         block_on(async {
             let auth = auth(&world);
-            let mut events = auth.events().expect("events");
+            let mut events = auth.events();
             let (first, mut session) = sign_in(&auth, &ada());
             let begun = drain(&mut events);
             let now = world.db.clock().now();
@@ -77,7 +77,7 @@ fn s18_every_end_says_why() {
         let auth = auth.expect("a manager");
         let (first, _) = sign_in(&auth, &ada());
         let (second, session) = sign_in(&auth, &ada());
-        let mut events = auth.events().expect("events");
+        let mut events = auth.events();
         sign_in(&auth, &ada());
         session.logout_others().await.expect("logout");
         auth.login(&named("bob")).instead_of(&second).await.expect("login");
@@ -112,7 +112,7 @@ fn s18_a_session_that_expired_is_told_of_when_it_is_swept() {
         block_on(async {
             let auth = auth(&world);
             let (token, _) = sign_in(&auth, &ada());
-            let mut events = auth.events().expect("events");
+            let mut events = auth.events();
             world.clock.advance(60 * MINUTE);
             assert_eq!(kinds(&mut events), []);
             world.db.purge(None, 100).await.expect("sweep");
@@ -167,7 +167,7 @@ impl Subscriber for Kept {
 
 /// Everything a session can do and be refused, with what it prints; the tokens that were issued meanwhile.
 async fn live(world: &World, auth: &Auth, printed: &mut String) -> Vec<SessionToken> {
-    let mut events = auth.events().expect("events");
+    let mut events = auth.events();
     let user = ada().named("Ada Lovelace").email("ada@example.org");
     let login = auth.login(&user);
     write!(printed, "{login:?}").expect("text");

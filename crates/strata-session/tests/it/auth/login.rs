@@ -62,6 +62,9 @@ fn s04_a_sign_in_ends_the_session_it_takes_the_place_of() {
             let (again, _) = auth.login(&ada()).instead_of(&fresh).await.expect("login");
             assert!(opened(&auth, &fresh).is_none());
             assert_eq!((ids_of(&auth, "ada"), ids_of(&auth, "eve")), (vec![again.id()], vec![]));
+            let (last, _) =
+                auth.login(&ada()).replacing(&opened(&auth, &again).expect("alive")).await.expect("login");
+            assert_eq!(ids_of(&auth, "ada"), [last.id()]);
             audited(&world.db);
         });
     });

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use strata_core::conformance::{Stepped, Task, World, block_on, every_schedule, sampled_schedules};
-use strata_core::{ErrorKind, Handle, ReferenceStore, Result, Store};
+use strata_core::{ErrorKind, Handle, ManualClock, ReferenceStore, Result, Store};
 use strata_session::auth::{AtLimit, AuthSessions};
 use strata_session::security::SecurityLog;
 use strata_session::{SessionId, SessionToken};
@@ -18,6 +18,7 @@ use crate::{MINUTE, world_over};
 pub(crate) struct Meeting {
     pub(crate) store: Arc<Stepped>,
     pub(crate) db: Handle,
+    clock: Arc<ManualClock>,
     pub(crate) auth: Auth,
     /// The token and the session that the operations meet on.
     pub(crate) token: Arc<SessionToken>,
@@ -53,15 +54,31 @@ impl Meeting {
         let (token, session) = sign_in(&auth, &ada());
         block_on(session.set("n", &0_u32)).expect("set");
         world.clock.advance(30 * MINUTE);
-        Self { store, db: world.db, auth, token: Arc::new(token), session, second, said: Arc::default() }
+        Self {
+            store,
+            db: world.db,
+            clock: world.clock,
+            auth,
+            token: Arc::new(token),
+            session,
+            second,
+            said: Arc::default(),
+        }
     }
 
     /// One operation by its name, through its own clone of the session.
     pub(crate) fn task(&self, what: &'static str) -> Task {
-        let (auth, session) = (self.auth.clone(), self.session.clone());
+        let (auth, session, clock) = (self.auth.clone(), self.session.clone(), Arc::clone(&self.clock));
         let (token, said) = (Arc::clone(&self.token), Arc::clone(&self.said));
         Box::pin(async move {
-            let result = act(what, &auth, session, &token, &said).await;
+            let result = match what {
+                // Half an hour: every session that is not active now dies of idleness.
+                "pass" => {
+                    clock.advance(30 * MINUTE);
+                    Ok(1)
+                }
+                _ => act(what, &auth, session, &token, &said).await,
+            };
             let twice = said.results.lock().expect("lock").insert(what, result);
             assert!(twice.is_none(), "an operation takes part once: {what}");
         })
@@ -107,7 +124,10 @@ impl Meeting {
     /// rosters equal records; at most one token opens the session, the newest; it lives unless its end was acknowledged, and what
     /// has ended is not in the store; what was acknowledged is there, what was refused is not.
     pub(crate) fn audit(&self) {
-        assert_eq!(block_on(audit(&self.db)), Vec::<String>::new());
+        let passed = self.done("pass");
+        let mut wrong = block_on(audit(&self.db));
+        wrong.retain(|wrong| !(passed && wrong.contains("is listed and dead")));
+        assert_eq!(wrong, Vec::<String>::new());
         let renewed = self.said.renewed.lock().expect("lock");
         let opening: Vec<Signed> =
             renewed.iter().chain([&*self.token]).filter_map(|token| opened(&self.auth, token)).collect();
@@ -132,6 +152,9 @@ impl Meeting {
             let a: Option<u32> = session.get("a").await.expect("get");
             assert_eq!(a, self.done("set").then_some(1));
             assert_eq!(session.has_role("admin").await.expect("asked"), self.done("change user"));
+            if self.done("pass") {
+                return;
+            }
             let now = self.db.clock().now();
             let info = session.info().await.expect("info");
             assert_eq!(info.authenticated == now, self.done("reauthenticate"));

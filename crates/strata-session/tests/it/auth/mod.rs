@@ -1,6 +1,7 @@
 //! Authentication sessions: what their tests share, and [`audit`], which compares rosters with records. Over the reference store, and
 //! by `grounds` in memory and on disk.
 
+mod damage;
 mod ending;
 mod events;
 mod faults;
@@ -11,6 +12,7 @@ mod not_again;
 mod orders;
 mod privileges;
 mod restore;
+mod walks;
 
 use std::collections::BTreeMap;
 
@@ -84,7 +86,7 @@ pub(crate) async fn audit(db: &Handle) -> Vec<String> {
                 None => wrong.push(format!("{id} is listed and dead, or listed twice")),
                 Some((tag, _)) if tag != format!("user:{name}") => wrong.push(format!("{id} is another's")),
                 Some((_, cap)) if cap != until => {
-                    wrong.push(format!("{id} is listed until {until}, not {cap}"))
+                    wrong.push(format!("{id} is listed until {until}, not {cap}"));
                 }
                 Some(_) => {}
             }
@@ -96,4 +98,28 @@ pub(crate) async fn audit(db: &Handle) -> Vec<String> {
 
 pub(super) fn audited(db: &Handle) {
     assert_eq!(block_on(audit(db)), Vec::<String>::new());
+}
+
+/// Handlers of servers move between threads: whatever they await has to.
+#[test]
+fn every_future_can_be_moved_to_another_thread() {
+    fn is_send(_: impl Send) {}
+    let world = crate::world();
+    let auth = auth(&world);
+    let (token, mut session) = sign_in(&auth, &ada());
+    let user = ada();
+    is_send(auth.login(&user).into_future());
+    is_send(auth.open(&token));
+    is_send(auth.infos().collect());
+    is_send((auth.list("ada"), auth.info(token.id()), auth.revoke(token.id())));
+    is_send((auth.revoke_user("ada"), auth.revoke_all()));
+    is_send((session.user(), session.is_authenticated(), session.siblings(), session.info()));
+    is_send((session.require_permission("a"), session.require_fresh(crate::MINUTE)));
+    is_send((session.get::<u8>("n"), session.set("n", &1_u8), session.update("n", |n: Option<u8>| n)));
+    is_send((session.touch(), session.extend(crate::MINUTE)));
+    is_send((session.logout(), session.logout_others(), session.logout_everywhere()));
+    is_send(session.rotate());
+    is_send(session.reauthenticate());
+    is_send(session.change_user(|user| user.claims.level = 2));
+    is_send(auth.events().next());
 }

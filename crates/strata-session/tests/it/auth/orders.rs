@@ -30,7 +30,7 @@ fn one_of_them(end: &Meeting) {
 fn s13_a_session_logged_out_stays_ended() {
     for active in ACTIVE {
         let count = meet(&["logout", active], one_of_them);
-        assert!(count >= 20, "{active}: {count} schedules");
+        assert!(count >= 35, "{active}: {count} schedules");
     }
 }
 
@@ -57,7 +57,7 @@ fn s13_a_revoked_session_stays_ended() {
 #[test]
 fn s13_three_operations_leave_no_session_behind() {
     for (operations, least) in
-        [(["logout", "extend", "change user"], 1000), (["logout", "touch", "revoke user"], 1000)]
+        [(["logout", "extend", "change user"], 5000), (["logout", "touch", "revoke user"], 4500)]
     {
         let count = meet(&operations, |end| {
             if end.said("logout").is_some() {
@@ -67,9 +67,9 @@ fn s13_three_operations_leave_no_session_behind() {
         assert!(count >= least, "{operations:?}: {count} schedules");
     }
     for (operations, least) in [
-        (["revoke user", "set", "extend"], 1000),
-        (["revoke user", "add", "rotate"], 1000),
-        (["revoke user", "touch", "reauthenticate"], 1000),
+        (["revoke user", "set", "extend"], 1600),
+        (["revoke user", "add", "rotate"], 2000),
+        (["revoke user", "touch", "reauthenticate"], 6000),
     ] {
         let count = meet(&operations, over);
         assert!(count >= least, "{operations:?}: {count} schedules");
@@ -175,7 +175,7 @@ fn s14_the_end_of_others_spares_its_own_and_whoever_comes_later() {
             }
             assert!(end.living().contains(&end.token.id()));
         });
-        assert!(count >= 20, "{with}: {count} schedules");
+        assert!(count >= 35, "{with}: {count} schedules");
     }
 }
 
@@ -190,7 +190,7 @@ fn s04_a_replaced_session_ends_with_the_login() {
                 matches!(with_of(end), "rotate" | "reauthenticate") && end.said(with_of(end)).is_some();
             assert_eq!(end.living().contains(&end.token.id()), renewed);
         });
-        assert!(count >= 20, "{with}: {count} schedules");
+        assert!(count >= 35, "{with}: {count} schedules");
     }
 }
 
@@ -199,4 +199,30 @@ fn with_of(end: &Meeting) -> &'static str {
         .into_iter()
         .find(|what| end.took_part(what))
         .expect("one of them")
+}
+
+/// Time passes while an operation is under way: it may have begun before the session died, and reach the store after. A session that
+/// lives on that way must not have lost its place in the roster, or the end of all would miss it.
+#[test]
+fn s14_no_session_lives_on_unlisted() {
+    for with in ["touch", "extend", "set", "rotate", "reauthenticate"] {
+        let count = meet_at(2, AtLimit::EndOldest, &["pass", with, "login"], |_| {});
+        assert!(count >= 245, "{with}: {count} schedules");
+    }
+    for with in ["touch", "extend", "set", "rotate"] {
+        let count = meet(&["pass", with, "revoke all"], |_| {});
+        assert!(count >= 900, "{with}: {count} schedules");
+    }
+}
+
+/// Who logs out just when the session has died by idleness is told that it had ended. Activity that began before that does not make
+/// this untrue.
+#[test]
+fn s13_activity_does_not_outlive_a_logout_from_a_dead_session() {
+    for ending in ["logout", "revoke", "revoke user"] {
+        for with in ["touch", "extend", "set"] {
+            let count = meet(&["pass", with, ending], over);
+            assert!(count >= 120, "{with}, {ending}: {count} schedules");
+        }
+    }
 }
