@@ -35,20 +35,23 @@ impl Migrate<'_> {
             match step {
                 Ok(()) => {}
                 // Another run was faster: go on from where that one has come.
-                Err(error) if is_lost(&error) && !self.has_stopped(&found, session).await => {}
+                Err(error) if is_lost(&error) && !self.has_stopped(session).await => {}
                 Err(error) => return Err(error),
             }
         }
         Err(contended())
     }
 
-    /// Whether a loss is the end of it: nothing has begun, and the session is not open any more.
-    async fn has_stopped(&self, found: &Found, session: Option<&Session>) -> bool {
+    /// Whether a loss is the end of it: nothing has begun, by any run, and the session is not open any more.
+    async fn has_stopped(&self, session: Option<&Session>) -> bool {
+        // Anything else the next look at the root tells, failures included.
+        let found = self.guests.roots().load(self.guest).await;
+        let has_begun = found.is_ok_and(|found| !found.root.is_active());
         let is_open = match session {
             Some(session) => matches!(session.bearer().verified().await, Ok(Some(_))),
             None => false,
         };
-        found.root.is_active() && !is_open
+        !has_begun && !is_open
     }
 
     /// Makes sure that the session is open; then no guest writes any more.
