@@ -1,5 +1,6 @@
-//! Every order in which the store calls of a guest, a user and a migration can meet, where commits hold several records and where they hold one.
-//! Nothing that was acknowledged is lost or doubled, whoever came first.
+//! Every order in which the store calls of a guest, a user and a migration can meet, where commits hold
+//! several records and where they hold one. Nothing that was acknowledged is lost or doubled, whoever came
+//! first.
 
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
@@ -120,8 +121,8 @@ async fn ends_at_once(task: &mut Task) -> bool {
     .await
 }
 
-/// For orders too many to try all: each operation but the first pauses in front of each of its calls in turn, shortly or as long as
-/// the first takes; some orders are drawn for each.
+/// For orders too many to try all: each operation but the first pauses in front of each of its calls in turn,
+/// shortly or as long as the first takes; some orders are drawn for each.
 fn spread(store: fn() -> Arc<dyn Store>, operations: &[&'static str], check: fn(&Meeting)) -> usize {
     pauses()
         .map(|(seed, before, calls)| {
@@ -147,7 +148,8 @@ fn pauses() -> impl Iterator<Item = (u64, usize, usize)> {
 const DRAWN: usize = 4;
 const KINDS: [fn() -> Arc<dyn Store>; 3] = [batches, per_key, few];
 
-/// Tries all orders of the operations where a commit holds all, and spreads them in steps, over both kinds of store that need them.
+/// Tries all orders of the operations where a commit holds all, and spreads them in steps, over both kinds of
+/// store that need them.
 fn meet_spread(operations: &[&'static str], least: usize, check: fn(&Meeting)) {
     let count = meet(batches, operations, check);
     println!("{operations:?} at once: {count} schedules");
@@ -211,7 +213,8 @@ fn a_users_change_meanwhile_is_kept() {
     });
 }
 
-/// Two runs for one user: all is moved once, and one of them at least hands out a token that opens the session.
+/// Two runs for one user: all is moved once, and one of them at least hands out a token that opens the
+/// session.
 #[test]
 fn s04_two_migrations_are_one() {
     let check: fn(&Meeting) = |end| {
@@ -277,7 +280,8 @@ fn s13_guest_user_and_migration_lose_and_double_nothing() {
     });
 }
 
-/// Both make a value of one name, and none of them is overwritten unknowingly: the user's stays, whoever was first.
+/// Both make a value of one name, and none of them is overwritten unknowingly: the user's stays, whoever was
+/// first.
 #[test]
 fn a_value_that_both_make_at_once_is_the_users() {
     spread_over(&KINDS, &["migrate", "guest sets new", "user sets new"], |end| {
