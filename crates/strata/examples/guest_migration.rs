@@ -1,6 +1,7 @@
 //! Guest to user: a visitor fills a cart, signs in, and has everything once, on disk and across a restart.
 //!
-//! Run it with `cargo run -p strata --example guest_migration`. It keeps its data in a fresh folder and removes it.
+//! Run it with `cargo run -p strata --example guest_migration`. It keeps its data in a fresh folder and
+//! removes it.
 
 use std::path::Path;
 
@@ -14,7 +15,8 @@ const ADA: &str = "ada";
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
-    // A program of yours would write `strata::open("./data")`; a key of its own keeps this one from touching yours.
+    // A program of yours would write `strata::open("./data")`; a key of its own keeps this one from touching
+    // yours.
     let cookie = visit(folder.path()).await?;
     sign_in(folder.path(), &cookie).await?;
     Ok(())
@@ -40,7 +42,7 @@ async fn visit(folder: &Path) -> Result<String> {
 
     let (token, session) = db.sessions()?.create().await?;
     let guest = guests.of(&session)?;
-    guest.update("cart", |cart: Option<Cart>| with_tea(cart, 2)).await?;
+    guest.update("cart", |cart: Option<Cart>| Some(with_tea(cart, 2))).await?;
     let mut preferences = Preferences::new();
     preferences.set("theme", "light")?;
     preferences.set("size", 12)?;
@@ -55,11 +57,11 @@ async fn visit(folder: &Path) -> Result<String> {
     Ok(cookie)
 }
 
-fn with_tea(cart: Option<Cart>, count: u32) -> Option<Cart> {
+fn with_tea(cart: Option<Cart>, count: u32) -> Cart {
     let mut cart = cart.unwrap_or_default();
     // Over the bound the cart stays as it is.
     let _ = cart.add("tea", count);
-    Some(cart)
+    cart
 }
 
 /// The program starts again; the visitor comes back, and signs in as ada.

@@ -1,4 +1,5 @@
-//! Guests who become users over a sealed store: what is moved is sealed for its new place, and readable in no other.
+//! Guests who become users over a sealed store: what is moved is sealed for its new place, and readable in no
+//! other.
 #![cfg(all(feature = "memory", feature = "sled", feature = "crypto", feature = "session"))]
 
 use strata::session::migration::{Cart, Rules};

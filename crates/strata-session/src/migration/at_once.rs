@@ -1,5 +1,5 @@
-//! A migration in one commit: the user's values under the versions that were read, the guest's removed in theirs, the root, and the
-//! session's part. Somebody else's change breaks a guard, and all is read anew.
+//! A migration in one commit: the user's values under the versions that were read, the guest's removed in
+//! theirs, the root, and the session's part. Somebody else's change breaks a guard, and all is read anew.
 
 use strata_core::{ErrorKind, Guard, Result, Staged, Writes};
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strata_core::{Error, ErrorKind, Result};
 
-/// What somebody wants to buy: a quantity for each product and variant. Bounded, and validated also when it is read from a store,
-/// so that no quantity is zero, negative or beyond what a shop would believe.
+/// What somebody wants to buy: a quantity for each product and variant. Bounded, and validated also when it
+/// is read from a store, so that no quantity is zero, negative or beyond what a shop would believe.
 ///
 /// It is stored as a list of [`Line`]s, in order of product and variant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +49,8 @@ impl Cart {
     /// Adds `quantity` of a product in one variant. After an error the cart is as it was.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a quantity of zero and an id that is empty or has control characters; [`ErrorKind::TooLarge`] over
-    /// [`Cart::MAX_QUANTITY`], [`Cart::MAX_LINES`] or [`Cart::MAX_ID_BYTES`].
+    /// [`ErrorKind::Invalid`] for a quantity of zero and an id that is empty or has control characters;
+    /// [`ErrorKind::TooLarge`] over [`Cart::MAX_QUANTITY`], [`Cart::MAX_LINES`] or [`Cart::MAX_ID_BYTES`].
     pub fn add_variant(&mut self, product: &str, variant: &str, quantity: u32) -> Result<()> {
         self.add_line(product, Some(variant), quantity)
     }

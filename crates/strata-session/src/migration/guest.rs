@@ -16,12 +16,13 @@ use crate::id::SessionId;
 
 /// A guest, known by the public id of the session that was opened for them. Cheap to clone.
 ///
-/// Values have names and any type, each its own. Each lives until its own lifetime ends, by default that of the manager. Changes are durable
-/// as the handle says when they resolve.
+/// Values have names and any type, each its own. Each lives until its own lifetime ends, by default that of
+/// the manager. Changes are durable as the handle says when they resolve.
 ///
 /// # Errors
-/// Once a migration has begun every method gives [`ErrorKind::Gone`], and nothing is written: what a guest was told is stored, the user has.
-/// After [`ErrorKind::Unavailable`] it is not known whether the change was made.
+/// Once a migration has begun every method gives [`ErrorKind::Gone`], and nothing is written: what a guest
+/// was told is stored, the user has. After [`ErrorKind::Unavailable`] it is not known whether the change was
+/// made.
 #[derive(Clone)]
 pub struct Guest {
     guests: Guests,
@@ -65,11 +66,12 @@ impl Guest {
         Ok(names)
     }
 
-    /// Stores a value under `name` when it is awaited, in place of one that may be there. What the builder does not mention stays as it is in
-    /// that one: its life, its tags.
+    /// Stores a value under `name` when it is awaited, in place of one that may be there. What the builder
+    /// does not mention stays as it is in that one: its life, its tags.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] over a limit of the manager, [`ErrorKind::Invalid`] for a name that is empty or has control characters.
+    /// [`ErrorKind::TooLarge`] over a limit of the manager, [`ErrorKind::Invalid`] for a name that is empty
+    /// or has control characters.
     pub fn set<'g, T: Value>(&'g self, name: &'g str, value: &'g T) -> GuestSet<'g, T> {
         self.set_as(Codec::default(), name, value)
     }
@@ -79,8 +81,8 @@ impl Guest {
         GuestSet { guest: self, name, value, codec, life: None, tags: None }
     }
 
-    /// Makes what `change` returns of the value under `name`: from nothing it creates, `None` removes. Atomic: `change` runs again on the
-    /// fresh value as long as somebody else was faster.
+    /// Makes what `change` returns of the value under `name`: from nothing it creates, `None` removes.
+    /// Atomic: `change` runs again on the fresh value as long as somebody else was faster.
     pub async fn update<T: Value>(
         &self,
         name: &str,
@@ -110,7 +112,8 @@ impl Guest {
         .await
     }
 
-    /// The life of a value after a change: what was said, else that of the one in whose place it comes, else the manager's.
+    /// The life of a value after a change: what was said, else that of the one in whose place it comes, else
+    /// the manager's.
     fn life_after(&self, found: Option<&Lifted>, said: Option<Lifetime>) -> Lifetime {
         let goes_on = found.map(|found| Lifetime::continuing(found.expiry(), self.guests.roots().now()));
         said.or(goes_on).unwrap_or_else(|| self.guests.roots().life())
@@ -125,8 +128,9 @@ impl Guest {
         codec.encode(value, &mut bytes, self.guests.limits().longest_value())
     }
 
-    /// The one way to change a value: on the version that was read, as long as the root says that it is the guest's. The value is
-    /// read before the root: so a version that is written over was there while the guest was still one.
+    /// The one way to change a value: on the version that was read, as long as the root says that it is the
+    /// guest's. The value is read before the root: so a version that is written over was there while the
+    /// guest was still one.
     async fn change<'g, R>(
         &'g self,
         name: &str,
@@ -171,7 +175,8 @@ impl Guest {
         }
     }
 
-    /// Root and value in one commit. A new value makes a new version of the root: so a migration that has not seen it is refused.
+    /// Root and value in one commit. A new value makes a new version of the root: so a migration that has not
+    /// seen it is refused.
     async fn write_at_once(
         &self,
         name: &str,
@@ -196,8 +201,8 @@ impl Guest {
         self.values.writes().stage(hold).stage(change).commit().await.map(drop)
     }
 
-    /// Root, then value. A value that is written over was there while the root was active, so a migration sees it, in whichever version. A
-    /// new one may come too late for that: then it is taken back.
+    /// Root, then value. A value that is written over was there while the root was active, so a migration
+    /// sees it, in whichever version. A new one may come too late for that: then it is taken back.
     async fn write_in_steps(
         &self,
         name: &str,
@@ -217,7 +222,8 @@ impl Guest {
                 let Err(refusal) = roots.load(self.id).await?.root.check() else { return Ok(()) };
                 match self.values.remove_if(name, version).await {
                     Ok(()) => Err(refusal),
-                    // It was frozen, so it goes to the user; or it was changed by somebody who found the root active after it was there.
+                    // It was frozen, so it goes to the user; or it was changed by somebody who found the root
+                    // active after it was there.
                     Err(error) if is_lost(&error) => Ok(()),
                     Err(error) => Err(error),
                 }
@@ -266,8 +272,8 @@ impl<'g, T: Value + MaybeSync> GuestSet<'g, T> {
         self
     }
 
-    /// Adds a tag. Naming one replaces all that a living value has; naming none keeps them. At most 30, for a migration needs room for its own;
-    /// tags that begin with `~` are Strata's.
+    /// Adds a tag. Naming one replaces all that a living value has; naming none keeps them. At most 30, for a
+    /// migration needs room for its own; tags that begin with `~` are Strata's.
     pub fn tag(mut self, tag: &'g str) -> Self {
         self.tags.get_or_insert_default().push(tag);
         self

@@ -16,8 +16,8 @@ use crate::security::SecurityLog;
 
 /// Guests in one handle, and the users they become. Cheap to clone.
 ///
-/// A guest's values are records of their own in the namespace of the guest, a user's in that of the user; the user's id is escaped
-/// ([`Key::escape`]), so that none reaches into another's.
+/// A guest's values are records of their own in the namespace of the guest, a user's in that of the user; the
+/// user's id is escaped ([`Key::escape`]), so that none reaches into another's.
 #[derive(Clone)]
 pub struct Guests {
     values: Handle,
@@ -28,7 +28,8 @@ pub struct Guests {
 }
 
 impl Guests {
-    /// Guests in the namespaces `guest` and `guest-root`, users in `user`; values of guests die after 30 days without activity.
+    /// Guests in the namespaces `guest` and `guest-root`, users in `user`; values of guests die after 30 days
+    /// without activity.
     pub fn new(handle: &Handle) -> Result<Self> {
         Self::builder(handle).build()
     }
@@ -45,22 +46,26 @@ impl Guests {
         }
     }
 
-    /// The guest of a session. That the session was opened is the proof that the guest's values are its bearer's; no store call is made.
+    /// The guest of a session. That the session was opened is the proof that the guest's values are its
+    /// bearer's; no store call is made.
     pub fn of(&self, session: &Session) -> Result<Guest> {
         Guest::new(self.clone(), session.id())
     }
 
-    /// Where a user's values lie, by their names: for the application to read and write, and where a migration brings a guest's.
+    /// Where a user's values lie, by their names: for the application to read and write, and where a
+    /// migration brings a guest's.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a user id that is empty or has control characters, [`ErrorKind::TooLarge`] for one over 256 bytes.
+    /// [`ErrorKind::Invalid`] for a user id that is empty or has control characters, [`ErrorKind::TooLarge`]
+    /// for one over 256 bytes.
     pub fn user(&self, user: &str) -> Result<Handle> {
         check_user("open user", user)?;
         self.users.namespace(&Key::escape(user))
     }
 
-    /// Gives all a guest has to `user` when it is awaited, and `session` a new token with that, for signing in is a change of privilege
-    /// (ASVS 7.2.4). The bearer of the session has to have signed in as `user`: this takes the application's word for it.
+    /// Gives all a guest has to `user` when it is awaited, and `session` a new token with that, for signing
+    /// in is a change of privilege (ASVS 7.2.4). The bearer of the session has to have signed in as `user`:
+    /// this takes the application's word for it.
     pub fn migrate<'m>(&'m self, session: &'m mut Session, user: &'m str) -> Migrate<'m> {
         Migrate::of_session(self, session, user)
     }
@@ -71,8 +76,8 @@ impl Guests {
         names.iter().map(|name| SessionId::parse(name)).collect()
     }
 
-    /// Ends a migration that has begun, for whom it was begun, when it is awaited: for operators and at start, for guests who do not come
-    /// back with their session. Give it the rules the migration has.
+    /// Ends a migration that has begun, for whom it was begun, when it is awaited: for operators and at
+    /// start, for guests who do not come back with their session. Give it the rules the migration has.
     pub fn finish(&self, guest: SessionId) -> Migrate<'_> {
         Migrate::of_guest(self, guest)
     }
@@ -137,15 +142,15 @@ impl GuestsBuilder<'_> {
         self
     }
 
-    /// How long a guest's value lives that is stored without a word about it, and how long it is remembered that a guest has become a user:
-    /// longer than a session can last. It has to end.
+    /// How long a guest's value lives that is stored without a word about it, and how long it is remembered
+    /// that a guest has become a user: longer than a session can last. It has to end.
     pub fn lifetime(mut self, life: impl Into<Lifetime>) -> Self {
         self.life = life.into();
         self
     }
 
-    /// How many values a guest may have, how long their names and how large they may be. The bound on all bytes together is that of the
-    /// number and the size.
+    /// How many values a guest may have, how long their names and how large they may be. The bound on all
+    /// bytes together is that of the number and the size.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
@@ -160,8 +165,8 @@ impl GuestsBuilder<'_> {
     /// The manager.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for a lifetime without end or one that [`Lifetime::starting`] refuses, a bad namespace, and two that are the
-    /// same; [`ErrorKind::Unsupported`] for a store that cannot be walked.
+    /// [`ErrorKind::Invalid`] for a lifetime without end or one that [`Lifetime::starting`] refuses, a bad
+    /// namespace, and two that are the same; [`ErrorKind::Unsupported`] for a store that cannot be walked.
     pub fn build(self) -> Result<Guests> {
         let Self { handle, guests, users, life, limits, log } = self;
         handle.require(&Needs { listing: Listing::Indexed, ..Needs::LEAST })?;

@@ -1,5 +1,5 @@
-//! One migration: [`Migrate`], a builder that is awaited, and what it came to, [`Migrated`]. How the values go is in `at_once` and `steps`;
-//! here is what both have in common.
+//! One migration: [`Migrate`], a builder that is awaited, and what it came to, [`Migrated`]. How the values
+//! go is in `at_once` and `steps`; here is what both have in common.
 
 use std::fmt;
 use std::pin::Pin;
@@ -18,22 +18,24 @@ use crate::roster::check_user;
 use crate::security::{Misuse, SecurityEventKind};
 use crate::token::SessionToken;
 
-/// A migration on its way. Run twice it has run once: the second run finds all moved, says what the first did, and gives the session another token.
+/// A migration on its way. Run twice it has run once: the second run finds all moved, says what the first
+/// did, and gives the session another token.
 ///
 /// # When it resolves
-/// All the guest had belongs to the user, as durably as the handle says, and the guest writes no more. Where the store commits several
-/// records at once and the values are few enough, that is one commit, the new token in it. Else, and where others change the values all the
-/// time, it goes in steps (see the
+/// All the guest had belongs to the user, as durably as the handle says, and the guest writes no more. Where
+/// the store commits several records at once and the values are few enough, that is one commit, the new token
+/// in it. Else, and where others change the values all the time, it goes in steps (see the
 /// [module](super)), the token last.
 ///
 /// # Errors
 /// After any of them it can be run again.
 /// - [`ErrorKind::Denied`] when the guest has become, or is becoming, another user.
 /// - [`ErrorKind::Gone`] when the session has ended or its token was replaced, before anything was moved.
-/// - What a merge refuses, such as [`ErrorKind::TooLarge`] of a cart and [`ErrorKind::Mismatch`] of another type, with the name: nothing has
-///   changed then, except when in steps a change of the user's own made it so after moving had begun; what was moved by then stays moved, the rest
-///   waits for the next run.
-/// - [`ErrorKind::Unavailable`] and whatever else the store reports: the migration has been made, or begun, or neither.
+/// - What a merge refuses, such as [`ErrorKind::TooLarge`] of a cart and [`ErrorKind::Mismatch`] of another
+///   type, with the name: nothing has changed then, except when in steps a change of the user's own made it
+///   so after moving had begun; what was moved by then stays moved, the rest waits for the next run.
+/// - [`ErrorKind::Unavailable`] and whatever else the store reports: the migration has been made, or begun,
+///   or neither.
 #[must_use = "nothing is migrated until this is awaited"]
 pub struct Migrate<'m> {
     pub(super) guests: &'m Guests,
@@ -53,8 +55,9 @@ const PATIENCE: usize = 32;
 pub struct Migrated {
     /// What became of each value, also if an earlier run did it.
     pub report: Report,
-    /// The new token of the session, to hand to the client. `None` if the session has ended, as [`Migrate::ending_session`] asks, and if another
-    /// run has rotated it: that one has the token, and if its answer was lost, nobody has.
+    /// The new token of the session, to hand to the client. `None` if the session has ended, as
+    /// [`Migrate::ending_session`] asks, and if another run has rotated it: that one has the token, and if
+    /// its answer was lost, nobody has.
     pub token: Option<SessionToken>,
 }
 
@@ -84,7 +87,8 @@ impl<'m> Migrate<'m> {
         self
     }
 
-    /// Ends the session in place of giving it a new token: for programs whose signing in has made another one.
+    /// Ends the session in place of giving it a new token: for programs whose signing in has made another
+    /// one.
     pub fn ending_session(mut self) -> Self {
         self.ends = true;
         self
@@ -140,7 +144,8 @@ impl<'m> Migrate<'m> {
                 Ok(Some(done)) => return Ok(done),
                 // Something that was read has ended since.
                 Ok(None) => {}
-                // A session that is not open any more stops here, unless another run has made it so by moving all.
+                // A session that is not open any more stops here, unless another run has made it so by moving
+                // all.
                 Err(error) if is_lost(&error) => self.check_open(session, error).await?,
                 Err(error) => return Err(error),
             }

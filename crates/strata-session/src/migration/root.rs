@@ -1,4 +1,5 @@
-//! What the store holds of a guest beside the values: the [`Root`], which says whether the values are still the guest's.
+//! What the store holds of a guest beside the values: the [`Root`], which says whether the values are still
+//! the guest's.
 
 use std::fmt::Write as _;
 
@@ -10,7 +11,8 @@ use strata_core::{
 use super::report::Report;
 use crate::id::SessionId;
 
-/// What the tags begin with that a migration in steps puts on the records it has in hand. Applications cannot use it.
+/// What the tags begin with that a migration in steps puts on the records it has in hand. Applications cannot
+/// use it.
 pub(super) const MARK: &str = "~plan:";
 
 /// The tag on roots whose migration has begun and not ended.
@@ -67,7 +69,8 @@ impl Plan {
         self
     }
 
-    /// The tag it puts on records: on a guest's value, that it is frozen; on a user's, that the guest's is in it.
+    /// The tag it puts on records: on a guest's value, that it is frozen; on a user's, that the guest's is in
+    /// it.
     pub(super) fn mark(&self) -> String {
         let mut mark = MARK.to_owned();
         for byte in self.id {

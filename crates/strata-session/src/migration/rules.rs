@@ -21,8 +21,9 @@ use super::root::MARK;
 /// | [`keep_guest`](Rules::keep_guest) | moved | the guest's takes the place of the user's |
 /// | [`drop`](Rules::drop) | dropped | the user's stays, the guest's goes |
 ///
-/// What is moved keeps its codec, tags and life. What is merged lies in the user's record and keeps that one's. Nothing is taken away from a
-/// user without a rule that says so: that is why the user's stays where no rule matches.
+/// What is moved keeps its codec, tags and life. What is merged lies in the user's record and keeps that
+/// one's. Nothing is taken away from a user without a rule that says so: that is why the user's stays where
+/// no rule matches.
 #[derive(Clone, Default)]
 #[must_use = "rules do nothing until they are given to a migration"]
 pub struct Rules(Vec<Rule>);
@@ -48,18 +49,20 @@ impl Rules {
         Self::default()
     }
 
-    /// [`Cart`]s under `cart` and [`Preferences`] under `preferences` are merged. What a migration without rules of its own uses.
+    /// [`Cart`]s under `cart` and [`Preferences`] under `preferences` are merged. What a migration without
+    /// rules of its own uses.
     pub fn standard() -> Self {
         Self::new()
             .merge("cart", |user: Cart, guest: Cart| user.merge(guest))
             .merge("preferences", |user: Preferences, guest: Preferences| user.merge(guest))
     }
 
-    /// Names that match `glob` hold a `T` for both; where both have one, the user gets what `merge` makes of them, the user's given
-    /// first. Where only the guest has one it is read as a `T`, too, and moved: what cannot be read as one is not handed on.
+    /// Names that match `glob` hold a `T` for both; where both have one, the user gets what `merge` makes of
+    /// them, the user's given first. Where only the guest has one it is read as a `T`, too, and moved: what
+    /// cannot be read as one is not handed on.
     ///
-    /// `merge` may run several times, on fresh values, and also when nothing comes of it. An error of it refuses the whole
-    /// migration, before anything has changed.
+    /// `merge` may run several times, on fresh values, and also when nothing comes of it. An error of it
+    /// refuses the whole migration, before anything has changed.
     pub fn merge<T: Value>(
         self,
         glob: &str,
@@ -102,7 +105,8 @@ impl Rules {
         Ok(matching.map_or(&Act::KeepUser, |rule| &rule.act))
     }
 
-    /// What becomes of the guest's value under `name`, and the change of the user's record that makes it so, without its guard.
+    /// What becomes of the guest's value under `name`, and the change of the user's record that makes it so,
+    /// without its guard.
     pub(super) fn decide<'h>(
         &self,
         users: &'h Handle,
@@ -158,7 +162,8 @@ impl<T: Value, F: Fn(T, T) -> Result<T> + MaybeSend + MaybeSync> Merge for Typed
     }
 }
 
-/// The error of a rule, with the name it met it at. Kinds that would be taken for the store's, to be tried again, are not a rule's to give.
+/// The error of a rule, with the name it met it at. Kinds that would be taken for the store's, to be tried
+/// again, are not a rule's to give.
 #[cold]
 fn refused(name: &str, error: Error) -> Error {
     let kind = match error.kind() {

@@ -1,5 +1,6 @@
-//! A migration in steps, each one guarded write that can be made again: for stores that commit one record at a time, and for more values than one
-//! commit holds. See the [module](super) for the order of steps and what may surprise.
+//! A migration in steps, each one guarded write that can be made again: for stores that commit one record at
+//! a time, and for more values than one commit holds. See the [module](super) for the order of steps and what
+//! may surprise.
 
 use strata_core::{Error, ErrorKind, Handle, Lifted, Result, Set, Tag};
 
@@ -35,20 +36,23 @@ impl Migrate<'_> {
             match step {
                 Ok(()) => {}
                 // Another run was faster: go on from where that one has come.
-                Err(error) if is_lost(&error) && !self.has_stopped(&found, session).await => {}
+                Err(error) if is_lost(&error) && !self.has_stopped(session).await => {}
                 Err(error) => return Err(error),
             }
         }
         Err(contended())
     }
 
-    /// Whether a loss is the end of it: nothing has begun, and the session is not open any more.
-    async fn has_stopped(&self, found: &Found, session: Option<&Session>) -> bool {
+    /// Whether a loss is the end of it: nothing has begun, by any run, and the session is not open any more.
+    async fn has_stopped(&self, session: Option<&Session>) -> bool {
+        // Anything else the next look at the root tells, failures included.
+        let found = self.guests.roots().load(self.guest).await;
+        let has_begun = found.is_ok_and(|found| !found.root.is_active());
         let is_open = match session {
             Some(session) => matches!(session.bearer().verified().await, Ok(Some(_))),
             None => false,
         };
-        found.root.is_active() && !is_open
+        !has_begun && !is_open
     }
 
     /// Makes sure that the session is open; then no guest writes any more.
@@ -59,8 +63,8 @@ impl Migrate<'_> {
         self.put(found, Root::Freezing(plan)).await
     }
 
-    /// Gives each value a new version, so that whoever read it before cannot change it. Then, as no guest changes them any more, it is decided
-    /// about all of them; what a rule refuses calls the migration off.
+    /// Gives each value a new version, so that whoever read it before cannot change it. Then, as no guest
+    /// changes them any more, it is decided about all of them; what a rule refuses calls the migration off.
     async fn freeze_all(&self, found: &Found, plan: &Plan) -> Result<()> {
         let (values, users) = (self.values()?, self.guests.user(&plan.user)?);
         for name in values.keys("*").collect().await? {
@@ -128,7 +132,8 @@ impl Migrate<'_> {
     async fn settle(&self, values: &Handle, users: &Handle, name: &str, plan: &Plan) -> Result<Option<Fate>> {
         let mark = plan.mark();
         for _ in 0..ATTEMPTS {
-            // The user's first: as long as the guest's is there afterwards, nobody has taken a mark off what was read before.
+            // The user's first: as long as the guest's is there afterwards, nobody has taken a mark off what
+            // was read before.
             let user = users.lift(name).await?;
             let Some(guest) = self.frozen(values, name, plan).await? else { return Ok(None) };
             let pair = Pair { name: name.to_owned(), guest, user };
@@ -196,7 +201,8 @@ async fn unmark(users: &Handle, name: &str, mark: &str) -> Result<()> {
     Err(contended())
 }
 
-/// Nothing if the next try may come to something else: somebody was faster, or one of the values has died since it was read.
+/// Nothing if the next try may come to something else: somebody was faster, or one of the values has died
+/// since it was read.
 fn retriable(result: Result<()>, handle: &Handle, read: [Option<&Lifted>; 2]) -> Result<()> {
     let now = handle.clock().now();
     let has_aged = || read.iter().flatten().any(|lifted| lifted.expiry().is_dead(now));

@@ -1,5 +1,5 @@
-//! Every store call of a migration fails once, in each way, and a migration is given up at every point where it waits: what is left is run
-//! again, and comes to the same end. Then the operations of a guest.
+//! Every store call of a migration fails once, in each way, and a migration is given up at every point where
+//! it waits: what is left is run again, and comes to the same end. Then the operations of a guest.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -92,7 +92,8 @@ fn s35_migration_c_killed_at_every_call_it_comes_to_the_same_end() {
     }
 }
 
-/// Lets a migration run up to its `stop`th wait for the store and drops it there. Says whether it was still running.
+/// Lets a migration run up to its `stop`th wait for the store and drops it there. Says whether it was still
+/// running.
 fn dropped_at(scene: &mut Scene, stepped: &Stepped, stop: usize) -> bool {
     stepped.pause(true);
     let running = {
@@ -181,7 +182,8 @@ fn s35_a_guests_changes_fail_whole() {
                         Ok(()) => assert_eq!(found, after, "{fault:?} at call {nth}"),
                         Err(error) => {
                             assert!(matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Conflict));
-                            // A new value is stored before the root is looked at again: a failure there leaves it, unacknowledged.
+                            // A new value is stored before the root is looked at again: a failure there
+                            // leaves it, unacknowledged.
                             let unknown = fault == Fault::LostAnswer || change == 1;
                             let lost = unknown && found == after;
                             assert!(found == before || lost, "{fault:?} at call {nth}: {found:?}");

@@ -1,4 +1,5 @@
-//! Guests who become users: what is moved and how, what a failure at any call leaves, and every order in which others can meet a migration.
+//! Guests who become users: what is moved and how, what a failure at any call leaves, and every order in
+//! which others can meet a migration.
 
 mod faults;
 mod guests;

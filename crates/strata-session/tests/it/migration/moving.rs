@@ -1,4 +1,5 @@
-//! What is moved, and with what: values of any type with their life and tags, carts and preferences merged, the session's new token.
+//! What is moved, and with what: values of any type with their life and tags, carts and preferences merged,
+//! the session's new token.
 
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ fn migration_a_the_users_cart_and_preferences_are_merged_not_overwritten() {
     });
 }
 
-/// Not again (b): life, tags, codec and sealing survive, and a value that dies midway is not moved as an empty one.
+/// Not again (b): life, tags, codec and sealing survive, and a value that dies midway is not moved as an
+/// empty one.
 #[test]
 fn migration_b_life_tags_and_codec_survive() {
     each_kind(|mut scene| {
@@ -193,7 +195,8 @@ fn migration_e_nothing_but_the_guests_own_is_removed() {
     });
 }
 
-/// Not again (f): signing in is a change of privilege, so the guest's token opens nothing any more (ASVS 7.2.4).
+/// Not again (f): signing in is a change of privilege, so the guest's token opens nothing any more (ASVS
+/// 7.2.4).
 #[test]
 fn s04_migration_f_the_token_rotates_with_the_migration() {
     each_kind(|mut scene| {
@@ -338,7 +341,8 @@ fn many_values_are_moved() {
     });
 }
 
-/// Tasks on several threads over a real disk: the tea that guests were told is in the cart is the user's, and no more.
+/// Tasks on several threads over a real disk: the tea that guests were told is in the cart is the user's, and
+/// no more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn s13_many_tasks_and_a_migration_on_disk() {
     let scene = Scene::over(crate::grounds::on_disk());

@@ -1,7 +1,9 @@
-//! Every order in which the store calls of a guest, a user and a migration can meet, where commits hold several records and where they hold one.
-//! Nothing that was acknowledged is lost or doubled, whoever came first.
+//! Every order in which the store calls of a guest, a user and a migration can meet, where commits hold
+//! several records and where they hold one. Nothing that was acknowledged is lost or doubled, whoever came
+//! first.
 
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use strata_core::conformance::{Stepped, Task, World, block_on, every_schedule, sampled_schedules};
 use strata_core::{ErrorKind, Key, Result, Store};
@@ -69,12 +71,17 @@ impl Meeting {
         cart.map_or(0, |cart| cart.quantity("tea"))
     }
 
-    /// A task that begins after so many calls that change nothing.
-    fn later(&self, delay: u64, task: Task) -> Task {
+    /// A task that stands still for so many calls of no effect, in front of its own call of that number.
+    fn paused(&self, before: usize, calls: usize, mut task: Task) -> Task {
         let store = Arc::clone(&self.store);
         Box::pin(async move {
+            for _ in 0..before {
+                if ends_at_once(&mut task).await {
+                    return;
+                }
+            }
             let key = Key::new("nothing").expect("a key");
-            for _ in 0..delay {
+            for _ in 0..calls {
                 assert!(store.get(&key).await.expect("get").is_none());
             }
             task.await;
@@ -102,16 +109,28 @@ fn meet(store: fn() -> Arc<dyn Store>, operations: &[&'static str], check: fn(&M
     })
 }
 
-/// For orders too many to try all: each operation but the first begins after so many calls of no effect, so that it meets the first
-/// at every point of its way; from each of those points some orders are drawn.
+/// Polls a task once: up to its next call.
+async fn ends_at_once(task: &mut Task) -> bool {
+    let mut polled = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut polled, true) {
+            return Poll::Ready(false);
+        }
+        task.as_mut().poll(context).map(|()| true)
+    })
+    .await
+}
+
+/// For orders too many to try all: each operation but the first pauses in front of each of its calls in turn,
+/// shortly or as long as the first takes; some orders are drawn for each.
 fn spread(store: fn() -> Arc<dyn Store>, operations: &[&'static str], check: fn(&Meeting)) -> usize {
-    (0..DELAYS)
-        .map(|delay| {
-            sampled_schedules(delay, DRAWN, || {
+    pauses()
+        .map(|(seed, before, calls)| {
+            sampled_schedules(seed, DRAWN, || {
                 let meeting = Meeting::over(store);
                 let tasks = operations.iter().enumerate().map(|(number, operation)| {
                     let task = meeting.task(operation);
-                    if number == 0 { task } else { meeting.later(delay, task) }
+                    if number == 0 { task } else { meeting.paused(before, calls, task) }
                 });
                 let tasks = tasks.collect();
                 meeting.world(tasks, check)
@@ -120,12 +139,17 @@ fn spread(store: fn() -> Arc<dyn Store>, operations: &[&'static str], check: fn(
         .sum()
 }
 
-/// More than half the calls of a migration in steps: as the first goes on meanwhile, the last delays reach its end.
-const KINDS: [fn() -> Arc<dyn Store>; 3] = [batches, per_key, few];
-const DELAYS: u64 = 28;
-const DRAWN: usize = 12;
+/// A seed, the number of a call, and how long to pause in front of it.
+fn pauses() -> impl Iterator<Item = (u64, usize, usize)> {
+    let all = (1..=6).flat_map(|before| (0..=42).step_by(3).map(move |calls| (before, calls)));
+    (0..).zip(all).map(|(seed, (before, calls))| (seed, before, calls))
+}
 
-/// Tries all orders of the operations where a commit holds all, and spreads them in steps, over both kinds of store that need them.
+const DRAWN: usize = 4;
+const KINDS: [fn() -> Arc<dyn Store>; 3] = [batches, per_key, few];
+
+/// Tries all orders of the operations where a commit holds all, and spreads them in steps, over both kinds of
+/// store that need them.
 fn meet_spread(operations: &[&'static str], least: usize, check: fn(&Meeting)) {
     let count = meet(batches, operations, check);
     println!("{operations:?} at once: {count} schedules");
@@ -189,7 +213,8 @@ fn a_users_change_meanwhile_is_kept() {
     });
 }
 
-/// Two runs for one user: all is moved once, and one of them at least hands out a token that opens the session.
+/// Two runs for one user: all is moved once, and one of them at least hands out a token that opens the
+/// session.
 #[test]
 fn s04_two_migrations_are_one() {
     let check: fn(&Meeting) = |end| {
@@ -255,7 +280,8 @@ fn s13_guest_user_and_migration_lose_and_double_nothing() {
     });
 }
 
-/// Both make a value of one name, and none of them is overwritten unknowingly: the user's stays, whoever was first.
+/// Both make a value of one name, and none of them is overwritten unknowingly: the user's stays, whoever was
+/// first.
 #[test]
 fn a_value_that_both_make_at_once_is_the_users() {
     spread_over(&KINDS, &["migrate", "guest sets new", "user sets new"], |end| {
@@ -267,7 +293,7 @@ fn a_value_that_both_make_at_once_is_the_users() {
 /// A merge that refuses once its values are frozen calls the migration off, and the guest goes on.
 #[test]
 fn a_refusal_after_freezing_leaves_the_guest_a_guest() {
-    let world = |delay| {
+    let world = |before, calls| {
         let meeting = Meeting::over(per_key);
         let (guests, mut session) = (meeting.scene.guests.clone(), meeting.scene.session.clone());
         let said = Arc::clone(&meeting.said);
@@ -279,7 +305,7 @@ fn a_refusal_after_freezing_leaves_the_guest_a_guest() {
             let migrated = guests.migrate(&mut session, ADA).rules(rules).await;
             said.lock().expect("lock").push(("migrate", migrated.map(drop)));
         });
-        let tasks = vec![meeting.later(delay, meeting.task("guest sets cart")), migrate];
+        let tasks = vec![meeting.paused(before, calls, meeting.task("guest sets cart")), migrate];
         meeting.world(tasks, |end| {
             let said = end.said.lock().expect("lock");
             let of = |what| said.iter().find(|(name, _)| *name == what).map(|(_, result)| result);
@@ -300,7 +326,8 @@ fn a_refusal_after_freezing_leaves_the_guest_a_guest() {
             }
         })
     };
-    let count: usize = (0..16).map(|delay| sampled_schedules(delay, 20, || world(delay))).sum();
+    let count: usize =
+        pauses().map(|(seed, before, calls)| sampled_schedules(seed, DRAWN, || world(before, calls))).sum();
     println!("refusal in steps: {count} schedules");
     assert!(count >= 250, "{count} schedules");
 }

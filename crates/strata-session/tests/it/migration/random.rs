@@ -1,5 +1,5 @@
-//! Guests, users, rules and writes drawn at random, in an order drawn as well: what was acknowledged is neither lost nor doubled, and a
-//! migration that was given up midway comes to the same end.
+//! Guests, users, rules and writes drawn at random, in an order drawn as well: what was acknowledged is
+//! neither lost nor doubled, and a migration that was given up midway comes to the same end.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,8 @@ use strata_session::migration::Rules;
 
 use super::{ADA, Scene, batches, few, per_key};
 
-/// What one name holds and what its rule is. Each value is a sum of ones, tens and so on: whose part is in it can be read off.
+/// What one name holds and what its rule is. Each value is a sum of ones, tens and so on: whose part is in it
+/// can be read off.
 #[derive(Clone, Debug)]
 struct Name {
     guest: Option<u64>,

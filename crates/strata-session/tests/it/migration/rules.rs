@@ -64,7 +64,8 @@ fn assert_untouched(scene: &mut Scene, error: &Error, names: &[&str]) {
     scene.set("draft", &2_u8);
 }
 
-/// Not again (g): quantities are bounded, by product and variant; a sum beyond it refuses all, with the name and the product.
+/// Not again (g): quantities are bounded, by product and variant; a sum beyond it refuses all, with the name
+/// and the product.
 #[test]
 fn migration_g_an_overflow_refuses_the_whole_migration() {
     each_kind(|mut scene| {
