@@ -1,4 +1,4 @@
-//! The stores that managers are tried over: in memory and on disk, each under a seal as programs have it.
+//! The stores that managers are tried over: the reference, in memory and on disk. What a seal adds is tried in the umbrella.
 
 use std::sync::Arc;
 
