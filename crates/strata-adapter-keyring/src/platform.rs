@@ -55,7 +55,9 @@ mod secret_service {
         match error {
             zbus::Error::MethodError(name, ..) => Some(named(name.as_str())),
             zbus::Error::FDO(error) => desktop(error),
-            zbus::Error::Address(_) | zbus::Error::InterfaceNotFound => Some(ErrorKind::Unsupported),
+            zbus::Error::Address(_) | zbus::Error::InterfaceNotFound | zbus::Error::Unsupported => {
+                Some(ErrorKind::Unsupported)
+            }
             zbus::Error::InputOutput(error) | zbus::Error::Connection(error, _) => {
                 Some(reached(error.kind()))
             }

@@ -196,25 +196,36 @@ mod killed {
 
     use super::*;
 
-    /// Ends a process that the suite started for this.
-    fn kill(variable: &str) {
+    /// Sends a signal to a process that the suite started for this.
+    fn signal(signal: &str, variable: &str) {
         let id = std::env::var(variable).expect("the suite names the process");
-        assert!(Command::new("kill").args(["-9", &id]).status().expect("kill runs").success());
+        assert!(Command::new("kill").args([signal, &id]).status().expect("kill runs").success());
     }
 
     #[tokio::test]
-    async fn a_keyring_that_goes_away_half_way_is_unavailable() {
+    async fn a_keyring_that_stops_answering_and_then_goes_away_is_unavailable() {
         in_state("killed");
         let store = KeyringStore::open(config()).await.expect("open");
         put(&store, "a", b"one").await.expect("put");
-        kill("STRATA_TEST_DAEMON");
+        let service = store.keyring().service().to_owned();
+        let hasty = KeyringStore::open(KeyringConfig::new(service).timeout(Duration::from_millis(500))).await;
+        let hasty = hasty.expect("open");
+        signal("-STOP", "STRATA_TEST_DAEMON");
+        for says in ["did not answer", "nothing was asked"] {
+            let error = payload(&hasty, "a").await.expect_err("it does not answer");
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+            assert!(error.to_string().contains(says), "{error}");
+        }
+        signal("-CONT", "STRATA_TEST_DAEMON");
+        assert_eq!(payload(&store, "a").await.expect("it goes on").as_deref(), Some(&b"one"[..]));
+        signal("-KILL", "STRATA_TEST_DAEMON");
         for _ in 0..2 {
             let error = put(&store, "a", b"two").await.expect_err("the service is gone");
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
             let error = payload(&store, "a").await.expect_err("the service is gone");
             assert_eq!(error.kind(), ErrorKind::Unavailable, "never `nothing there`: {error:?}");
         }
-        kill("STRATA_TEST_BUS");
+        signal("-KILL", "STRATA_TEST_BUS");
         let error = payload(&store, "a").await.expect_err("the bus is gone");
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
         let error = Keyring::open(config()).await.expect_err("and now there is none");
