@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+#[cfg(doc)]
+use strata_core::ErrorKind;
 use strata_core::{Codec, Info, Result, Value};
 
 use super::manager::Sessions;
