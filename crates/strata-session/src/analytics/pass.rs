@@ -184,11 +184,16 @@ impl Delivery {
 
     async fn pack(&self, batch: Vec<Waiting>, round: &mut Round) -> Result<Vec<Sent>> {
         let mut sent = Vec::with_capacity(batch.len());
-        for waiting in batch {
+        for mut waiting in batch {
             let begun = waiting.parcel.begun;
             let limit = if begun { round.load.events.max(1) } else { round.load.events };
             let found = self.recorder.outbox.events(&waiting.parcel, limit).await;
-            let Some((found, more)) = round.undamaged(found)? else { continue };
+            let Some((found, more)) = round.undamaged(found)? else {
+                // Nobody is at it any more: the others do not wait for it in the next pass either.
+                waiting.parcel.not_before = 0;
+                self.recorder.outbox.postpone(&waiting).await?;
+                continue;
+            };
             let (names, events): (Vec<String>, Vec<Happened>) = found.into_iter().unzip();
             let summary = (!begun).then(|| waiting.parcel.summary.clone());
             let (visit, started) = (waiting.parcel.visit(), waiting.parcel.summary.started);

@@ -283,11 +283,14 @@ fn damage_holds_up_nobody() {
     let told = block_on(scene.delivery.deliver()).expect_err("told");
     assert_eq!(told.kind(), strata_core::ErrorKind::Mismatch);
     assert_eq!((scene.queue().waiting, scene.insight().visits), (1, 2), "the others went");
+    end(&scene.visit("next", "/a"));
+    assert!(block_on(scene.delivery.deliver()).is_err());
+    assert_eq!((scene.queue().waiting, scene.insight().visits), (1, 3), "also in the next pass");
     let parcel = scene.names("analytics:outbox").remove(0);
     block_on(async { scene.world.db.set(&parcel, &7_u8).await }).expect("set");
     visits(&scene, 1, 0);
     assert!(block_on(scene.delivery.deliver()).is_err());
-    assert_eq!(scene.insight().visits, 3);
+    assert_eq!(scene.insight().visits, 4);
     scene.visit("open", "/a");
     let head = scene.names("analytics:visit").remove(0);
     block_on(async { scene.world.db.set(&head, &7_u8).await }).expect("set");
