@@ -49,10 +49,7 @@ fn people_read_tables_and_bars() {
     );
     assert!(text.contains('…'), "long names are cut");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    assert!(
-        text.is_char_boundary(0) && !text.contains('\u{1b}') && !text.contains('█'),
-        "plain where it is no terminal"
-    );
+    assert!(!text.contains('\u{1b}') && !text.contains('█'), "plain where it is no terminal");
 }
 
 #[test]

@@ -90,8 +90,8 @@ pub(super) fn day(started: Timestamp, visit: VisitId) -> String {
 pub(super) fn date(at: Timestamp) -> String {
     let instant =
         i64::try_from(at.as_millis()).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
-    // Every timestamp is before the year 10000.
-    let instant = instant.unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    // The calendar ends a day before timestamps do: its last day then stands for both.
+    let instant = instant.unwrap_or(jiff::Timestamp::MAX);
     jiff::tz::Offset::UTC.to_datetime(instant).date().to_string()
 }
 
@@ -107,7 +107,7 @@ mod tests {
         assert!(parcel(9) < parcel(10) && parcel(10) < parcel(u64::MAX));
         assert_eq!(date(Timestamp::from_millis(1_767_225_600_000)), "2026-01-01");
         assert_eq!(date(Timestamp::EPOCH), "1970-01-01");
-        assert_eq!(date(Timestamp::MAX), "9999-12-31");
+        assert_eq!(date(Timestamp::MAX), "9999-12-30");
     }
 
     #[test]

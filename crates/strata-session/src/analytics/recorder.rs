@@ -16,31 +16,15 @@ use super::event::{Event, Scrub};
 use super::names::{self, Visitor};
 use super::outbox::Outbox;
 use super::record::{Beginning, Ends, Head, Stored};
+use super::start::{Consent, VisitStart};
 use super::visit::Visit;
 use crate::id::VisitId;
 use crate::roster::check_user;
 
 /// How long an open visit is kept if nobody ever closes it. A backstop: visits are ended by [`Recorder::close_due`], which needs them.
 const BACKSTOP: Duration = Duration::from_hours(7 * 24);
-
-/// Whether the visitor has agreed to be counted. It is asked at each visit, never stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Consent {
-    /// Yes.
-    Given,
-    /// No, or no longer: nothing is stored, and what is stored of the visitor here is removed.
-    Refused,
-}
-
-/// What a program knows when a visitor opens a page.
-#[derive(Clone)]
-#[must_use = "a start does nothing until it is given to a recorder"]
-pub struct VisitStart {
-    page: String,
-    referrer: Option<String>,
-    device: Device,
-    user: Option<String>,
-}
+/// The end of a visit when the queue is full: its open record, its report, the ledger and the oldest report.
+const LARGEST_COMMIT: usize = 4;
 
 /// Records visits in one namespace of a handle. Cheap to clone. Several recorders, in one process or in many, may share a store: one visitor
 /// has one open visit, whichever of them, and however many tabs, it is seen by.
@@ -69,36 +53,6 @@ pub(super) enum Judged {
     Kept(Event),
     TooLarge,
     Scrubbed,
-}
-
-impl VisitStart {
-    /// A visitor opens `page`. Its query and fragment are cut off.
-    pub fn new(page: &str) -> Self {
-        Self { page: page.to_owned(), referrer: None, device: Device::Unknown, user: None }
-    }
-
-    /// Where the visitor came from. Query, fragment and credentials are cut off, and what is beyond the longest text.
-    pub fn referrer(mut self, referrer: &str) -> Self {
-        self.referrer = (!referrer.is_empty()).then(|| referrer.to_owned());
-        self
-    }
-
-    /// How wide the window is, in CSS pixels.
-    pub fn width(self, pixels: u32) -> Self {
-        self.device(Device::of_width(pixels))
-    }
-
-    /// What the visitor looks through.
-    pub fn device(mut self, device: Device) -> Self {
-        self.device = device;
-        self
-    }
-
-    /// Who the visitor is, by the application's id. It is stored and sent as it is.
-    pub fn user(mut self, user: &str) -> Self {
-        self.user = Some(user.to_owned());
-        self
-    }
 }
 
 impl Recorder {
@@ -282,12 +236,6 @@ fn too_long(longest: usize) -> Error {
     )
 }
 
-impl fmt::Debug for VisitStart {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VisitStart").field("device", &self.device).finish_non_exhaustive()
-    }
-}
-
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recorder")
@@ -356,6 +304,14 @@ impl RecorderBuilder<'_> {
     pub fn build(self) -> Result<Recorder> {
         let needs = Needs { atomicity: Atomicity::Batch, listing: Listing::Indexed, ..Needs::LEAST };
         self.handle.require(&needs)?;
+        if self.handle.capabilities().max_batch < LARGEST_COMMIT {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "build recorder",
+                format!("the store commits fewer than {LARGEST_COMMIT} keys at once; allow it more, or open another"),
+            )
+            .in_store(self.handle.store()));
+        }
         let Ends { idle, longest } = self.ends;
         let month = Duration::from_hours(30 * 24);
         let least = Duration::from_millis(1);

@@ -283,11 +283,14 @@ fn damage_holds_up_nobody() {
     let told = block_on(scene.delivery.deliver()).expect_err("told");
     assert_eq!(told.kind(), strata_core::ErrorKind::Mismatch);
     assert_eq!((scene.queue().waiting, scene.insight().visits), (1, 2), "the others went");
+    end(&scene.visit("next", "/a"));
+    assert!(block_on(scene.delivery.deliver()).is_err());
+    assert_eq!((scene.queue().waiting, scene.insight().visits), (1, 3), "also in the next pass");
     let parcel = scene.names("analytics:outbox").remove(0);
     block_on(async { scene.world.db.set(&parcel, &7_u8).await }).expect("set");
     visits(&scene, 1, 0);
     assert!(block_on(scene.delivery.deliver()).is_err());
-    assert_eq!(scene.insight().visits, 3);
+    assert_eq!(scene.insight().visits, 4);
     scene.visit("open", "/a");
     let head = scene.names("analytics:visit").remove(0);
     block_on(async { scene.world.db.set(&head, &7_u8).await }).expect("set");
@@ -295,4 +298,34 @@ fn damage_holds_up_nobody() {
     scene.wait(HOUR);
     assert!(block_on(scene.recorder.close_due()).is_err());
     assert_eq!(scene.queue().waiting, 2, "the other open visit was ended");
+}
+
+/// Stores that commit few keys at once get smaller parts.
+#[test]
+fn parts_fit_into_a_commit_of_the_store() {
+    let memory = |most| {
+        let config = strata_adapter_memory::MemoryConfig::new().max_batch(most);
+        crate::world_over(Arc::new(strata_adapter_memory::MemoryStore::with_config(config)))
+    };
+    let refused = Recorder::new(&memory(3).db).expect_err("a visit could not end");
+    assert_eq!(refused.kind(), strata_core::ErrorKind::Unsupported);
+    let scene = Scene::over(memory(4));
+    visits(&scene, 6, 9);
+    assert_eq!(scene.deliver().reports, 6);
+    assert!(lengths(&scene).iter().all(|batch| batch.len() <= 4 && batch.iter().all(|events| *events <= 2)));
+    assert_eq!(scene.insight().events, 54);
+}
+
+/// The work is in proportion to what waits: twice as many reports cost twice the store calls.
+#[test]
+fn delivery_is_linear_in_the_reports() {
+    let cost = |count: u32| {
+        let scene = scene();
+        visits(&scene, count, 5);
+        let before = scene.world.faulty.calls();
+        assert_eq!(scene.deliver().reports, u64::from(count));
+        scene.world.faulty.calls() - before
+    };
+    let (some, twice) = (cost(200), cost(400));
+    assert!(twice <= 2 * some + 2, "{some} calls for 200, {twice} for 400");
 }
