@@ -82,8 +82,8 @@ impl<'h> FingerprintsBuilder<'h> {
     }
 
     /// Where events are written; a log of its own unless one is given.
-    pub fn log(mut self, log: &SecurityLog) -> Self {
-        self.log = Some(log.clone());
+    pub fn log(mut self, log: SecurityLog) -> Self {
+        self.log = Some(log);
         self
     }
 

@@ -157,8 +157,8 @@ impl GuestsBuilder<'_> {
     }
 
     /// Writes migrations to this log, in place of one of its own.
-    pub fn log(mut self, log: &SecurityLog) -> Self {
-        self.log = Some(log.clone());
+    pub fn log(mut self, log: SecurityLog) -> Self {
+        self.log = Some(log);
         self
     }
 

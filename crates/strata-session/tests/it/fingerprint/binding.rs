@@ -165,7 +165,7 @@ fn s18_a_mismatch_is_an_event_and_nothing_else_is() {
     let world = world();
     let (_, session) = created(&world.sessions);
     let log = SecurityLog::new(&world.db);
-    let prints = Fingerprints::builder(&world.db).allow_plaintext().log(&log).build().expect("built");
+    let prints = Fingerprints::builder(&world.db).allow_plaintext().log(log.clone()).build().expect("built");
     let mut events = prints.log().subscribe();
     checked(&prints, &session, &laptop());
     block_on(prints.bind(&session, &laptop())).expect("bind");

@@ -85,7 +85,7 @@ impl Scene {
         let stage = block_on(async {
             let auth = AuthSessions::builder(&db).log(log.clone()).build()?;
             let refresh = RefreshTokens::builder(&db).log(log.clone()).build()?;
-            let guests = Guests::builder(&db).log(&log).build()?;
+            let guests = Guests::builder(&db).log(log).build()?;
             let (token, session) = auth.login(&User::new("ada")).await?;
             let (refresh_token, _) = refresh.issue("ada", "laptop").await?;
             let (_, guest) = Sessions::new(&db)?.create().await?;
@@ -189,7 +189,7 @@ impl Scene {
             granted += u32::from(refresh.rotate(token).await.expect("asked").granted().is_ok());
         }
         assert_eq!(granted as usize, families.len(), "whoever holds the newest token holds the lineage");
-        let mut texts: Vec<_> = said.refreshed.iter().map(|token| token.expose()).collect();
+        let mut texts: Vec<_> = said.refreshed.iter().map(RefreshToken::expose).collect();
         texts.dedup();
         assert!(texts.len() <= 1, "a retry gets what the first got");
     }
