@@ -202,7 +202,7 @@ fn a_transport_that_hangs_is_given_up() {
 }
 
 #[test]
-fn a_full_queue_drops_the_oldest_and_counts() {
+fn s38_a_full_queue_drops_the_oldest_and_counts() {
     let world = world();
     let recorder =
         Recorder::builder(&world.db).bounds(Bounds::default().reports(3)).build().expect("a recorder");

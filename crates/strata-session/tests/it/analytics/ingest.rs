@@ -73,7 +73,7 @@ fn reports_and_insights_go_through_json() {
 }
 
 #[test]
-fn what_is_against_reason_is_refused_and_counts_nothing() {
+fn s38_what_is_against_reason_is_refused_and_counts_nothing() {
     let scene = scene();
     let whole = report(&scene);
     let ingest = Ingest::builder(&scene.world.db).namespace("other").build().expect("an ingest");
@@ -184,7 +184,7 @@ fn a_server_with_lower_bounds_refuses_for_good() {
 
 /// Long texts make no record that the store refuses: fewer are told apart.
 #[test]
-fn a_counted_visit_stays_small_whatever_its_texts() {
+fn s38_a_counted_visit_stays_small_whatever_its_texts() {
     let world = world();
     let bounds = Bounds::default().text_bytes(8000).event_bytes(9000);
     let recorder = strata_session::analytics::Recorder::builder(&world.db).bounds(bounds).build();

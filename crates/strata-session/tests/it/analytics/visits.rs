@@ -145,7 +145,7 @@ fn activity_is_written_down_when_it_says_something_new() {
 }
 
 #[test]
-fn bounds_drop_and_count() {
+fn s38_bounds_drop_and_count() {
     let world = world();
     let bounds = Bounds::default().events(4).text_bytes(20).properties(1).event_bytes(40);
     let recorder = Recorder::builder(&world.db).bounds(bounds).build().expect("a recorder");
