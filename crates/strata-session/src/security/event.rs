@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use serde::Serialize;
 use strata_core::Timestamp;
 
@@ -181,10 +183,9 @@ struct Utc(Timestamp);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let instant =
-            i64::try_from(self.0.as_millis()).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
-        // Every timestamp is before the year 10000.
-        instant.map_or(Ok(()), |instant| write!(f, "{instant:.3}"))
+        // An instant of jiff ends a day before a timestamp does; its calendar has the whole year 9999, and stops there.
+        let since = SignedDuration::from_millis(i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX));
+        write!(f, "{:.3}Z", DateTime::constant(1970, 1, 1, 0, 0, 0, 0).saturating_add(since))
     }
 }
 
@@ -210,5 +211,19 @@ mod tests {
             )
         );
         assert!(!event.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn s18_every_instant_is_printed_to_the_last_of_the_year_9999() {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_827_696_789, "2000-02-29T12:34:56.789Z"),
+            // Where the instants of jiff end, and after that.
+            (253_402_207_200_999, "9999-12-30T22:00:00.999Z"),
+            (253_402_207_201_000, "9999-12-30T22:00:01.000Z"),
+            (Timestamp::MAX.as_millis(), "9999-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(Utc(Timestamp::from_millis(millis)).to_string(), text);
+        }
     }
 }
