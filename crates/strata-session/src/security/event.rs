@@ -9,7 +9,8 @@ use strata_core::Timestamp;
 
 use crate::id::{FamilyId, SessionId};
 
-/// Something that happened to a session, a token family or a guest. It serializes for an audit trail; `Display` is one line.
+/// Something that happened to a session, a token family or a guest. It serializes for an audit trail, flat and with a text in each field
+/// but the first: `at`, `kind`, `reason` where the kind has one, `session`, `family`, `user`. `Display` is one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SecurityEvent {
@@ -17,6 +18,7 @@ pub struct SecurityEvent {
     #[serde(serialize_with = "millis")]
     pub at: Timestamp,
     /// What.
+    #[serde(flatten)]
     pub kind: SecurityEventKind,
     /// The session, by its public id.
     pub session: Option<SessionId>,
@@ -28,7 +30,7 @@ pub struct SecurityEvent {
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(tag = "kind", content = "reason", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SecurityEventKind {
     /// A user signed in: a session began.
@@ -179,7 +181,7 @@ impl fmt::Display for Misuse {
 }
 
 /// An instant as RFC 3339 writes it, in UTC.
-struct Utc(Timestamp);
+pub(super) struct Utc(pub(super) Timestamp);
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,6 +213,31 @@ mod tests {
             )
         );
         assert!(!event.to_string().contains('\n'));
+    }
+
+    /// A field has one type, whatever happened: what indexes an audit trail refuses anything else.
+    #[test]
+    fn s18_an_event_serializes_flat() {
+        let json = |kind, family| {
+            let at = Timestamp::from_millis(7);
+            let event = SecurityEvent { at, kind, session: None, family, user: Some("ada".to_owned()) };
+            let mut bytes = Vec::new();
+            strata_core::Codec::Json.encode(&event, &mut bytes, 4096).expect("json");
+            String::from_utf8(bytes).expect("text")
+        };
+        assert_eq!(
+            json(SecurityEventKind::SessionEnded(EndReason::UserRevoked), None),
+            r#"{"at":7,"kind":"session_ended","reason":"user_revoked","session":null,"family":null,"user":"ada"}"#
+        );
+        assert_eq!(
+            json(SecurityEventKind::InvalidUse(Misuse::OrphanBranch), None),
+            r#"{"at":7,"kind":"invalid_use","reason":"orphan_branch","session":null,"family":null,"user":"ada"}"#
+        );
+        let family = FamilyId::from_bytes([0xab; 16]);
+        assert_eq!(
+            json(SecurityEventKind::TokenRotated, Some(family)),
+            format!(r#"{{"at":7,"kind":"token_rotated","session":null,"family":"{family}","user":"ada"}}"#)
+        );
     }
 
     #[test]

@@ -7,12 +7,13 @@ use strata_core::{Clock, Handle, Timestamp};
 use tokio::sync::broadcast;
 use tracing::{Level, event};
 
-use super::event::{SecurityEvent, SecurityEventKind};
+use super::event::{SecurityEvent, SecurityEventKind, Utc};
 use crate::id::{FamilyId, SessionId};
 
 /// Events of one or several managers. Cheap to clone; clones write to and are read from the same stream.
 ///
-/// Each event also goes to `tracing`, with the target `strata::security`: misuse as a warning, the rest as information.
+/// Each event also goes to `tracing`, with the target `strata::security`: misuse as a warning, the rest as information. What happened is
+/// the message; `at` (UTC), `session`, `family` and `user` are fields, where there are any.
 #[derive(Clone)]
 pub struct SecurityLog {
     clock: Arc<dyn Clock>,
@@ -74,13 +75,33 @@ impl Entry<'_> {
     /// Writes it.
     pub(crate) fn write(self) {
         let Self { log, event } = self;
-        if let SecurityEventKind::InvalidUse(_) = event.kind {
-            event!(target: "strata::security", Level::WARN, "{event}");
-        } else {
-            event!(target: "strata::security", Level::INFO, "{event}");
-        }
+        trace(&event);
         // An error means that nobody listens.
         let _ = log.sender.send(event);
+    }
+}
+
+fn trace(event: &SecurityEvent) {
+    let SecurityEvent { at, kind, session, family, user } = event;
+    // The level of a call site is fixed.
+    macro_rules! trace {
+        ($level:ident) => {
+            event!(
+                target: "strata::security",
+                Level::$level,
+                at = %Utc(*at),
+                session = session.map(tracing::field::display),
+                family = family.map(tracing::field::display),
+                // Quoted and escaped: a user id cannot forge a line.
+                user = user.as_ref().map(tracing::field::debug),
+                "{kind}"
+            )
+        };
+    }
+    if let SecurityEventKind::InvalidUse(_) = kind {
+        trace!(WARN);
+    } else {
+        trace!(INFO);
     }
 }
 

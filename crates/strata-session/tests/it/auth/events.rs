@@ -14,7 +14,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use super::{Auth, Claims, ada, auth, named, sign_in};
-use crate::{MINUTE, World, grounds, hex, world};
+use crate::{MINUTE, World, grounds, hex, traced, world};
 
 fn drain(events: &mut AuthEvents) -> Vec<SecurityEvent> {
     std::iter::from_fn(|| events.try_next()).map(|event| event.expect("none missed")).collect()
@@ -128,6 +128,21 @@ fn s18_a_session_that_expired_is_told_of_when_it_is_swept() {
             assert_eq!(next.kind, SecurityEventKind::SessionExpired, "whichever stream it comes from");
         });
     });
+}
+
+/// For whoever collects logs: what happened is the message, who and which session are fields of their own.
+#[test]
+fn s18_what_is_traced_has_fields() {
+    let world = world();
+    let auth = auth(&world);
+    let user = named("eve\u{2028}session created");
+    let (token, traced) = traced::during(|| sign_in(&auth, &user).0);
+    let at = "at=2026-01-01T00:00:00.000Z";
+    let told = format!("message=session created {at} session={} user={:?} ", token.id(), user.id);
+    assert_eq!(traced, told);
+    assert!(!traced.contains('\u{2028}'), "nobody forges a line");
+    let (_, traced) = traced::during(|| block_on(auth.revoke_all()).expect("revoke"));
+    assert_eq!(traced, format!("message=session ended (all revoked) {at} session={} ", token.id()));
 }
 
 /// A subscriber that keeps every event and span as text.
