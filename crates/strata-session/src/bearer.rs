@@ -76,7 +76,7 @@ impl<R: Bound> Bearer<R> {
     }
 
     pub(crate) async fn get<T: Value>(&self, name: &str) -> Result<Option<T>> {
-        self.read(|record| record.values().value(name)).await
+        self.read(|record| if name.starts_with(OWN) { Ok(None) } else { record.values().value(name) }).await
     }
 
     pub(crate) async fn set_as<T: Value>(&self, codec: Codec, name: &str, value: &T) -> Result<()> {

@@ -45,6 +45,7 @@ fn a_reference_is_out_of_the_applications_reach_and_survives_clearing_and_rotati
     assert_eq!(block_on(session.list()).expect("list"), ["theme"]);
     assert_eq!(kind_of(block_on(session.set("~fingerprint", &1_u8))), ErrorKind::Invalid);
     assert!(!block_on(session.remove("~fingerprint")).expect("remove"));
+    assert_eq!(block_on(session.get::<u8>("~fingerprint")).expect("get"), None, "applications do not see it");
     assert_eq!(block_on(session.clear()).expect("clear"), 1);
     let token = block_on(session.rotate()).expect("rotate");
     assert_eq!(checked(&prints, &session, &laptop()), Verdict::Match);
