@@ -207,7 +207,7 @@ impl Registry {
         }
         let mut order: Vec<(Timestamp, [u8; 16])> =
             roll.entries().iter().map(|entry| (self.rank(info_of(entry)), entry.id)).collect();
-        // Stable: of equal ones the earlier entry goes first.
+        // Stable: of equal ones the earlier entry goes first. A roster is in the order of logins, whatever the clock has done.
         order.sort_by_key(|(rank, _)| *rank);
         removed.extend(order.into_iter().take(excess).map(|(_, id)| SessionId::from_bytes(id)));
         remove(roll, &removed);
@@ -218,8 +218,7 @@ impl Registry {
     fn rank(&self, info: Option<&Info>) -> Timestamp {
         match (self.rules.at_limit, info) {
             (AtLimit::EndLeastActive, Some(info)) => last_active(info),
-            (_, Some(info)) => info.created,
-            (_, None) => Timestamp::EPOCH,
+            _ => Timestamp::EPOCH,
         }
     }
 

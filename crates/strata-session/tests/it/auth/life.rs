@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use strata_core::ErrorKind;
 use strata_core::conformance::block_on;
+use strata_core::{ErrorKind, Timestamp};
 use strata_session::auth::{AtLimit, AuthSessions};
 use strata_ttl::Policy;
 
@@ -143,4 +143,39 @@ fn s11_the_effective_policy_prints_as_a_document() {
     let loose = Policy::aal2().loosened("night shift", Some(8 * HOUR), 24 * HOUR).expect("a reason");
     let auth = AuthSessions::<Claims>::builder(&world.db).policy(loose).build().expect("a manager");
     assert!(auth.describe().to_string().contains("looser than its profile because: night shift"));
+}
+
+/// A clock that is set back or forward by ten years revives nothing, and displaces nobody who signed in last.
+#[test]
+fn s12_a_clock_that_jumps_revives_nothing_and_displaces_nobody() {
+    const TEN_YEARS: Duration = Duration::from_hours(10 * 365 * 24);
+    grounds::each(|world| {
+        block_on(async {
+            world.clock.advance(2 * TEN_YEARS);
+            let then = world.db.clock().now();
+            let builder = AuthSessions::<Claims>::builder(&world.db).parallel(2, AtLimit::EndOldest);
+            let auth = builder.build().expect("a manager");
+            let (first, session) = sign_in(&auth, &ada());
+            let expires = session.info().await.expect("info").expires;
+            world.clock.set(then.saturating_sub(TEN_YEARS));
+            assert_eq!(kind_of(session.require_fresh(Duration::MAX).await), ErrorKind::StepUp);
+            session.touch().await.expect("touch");
+            session.extend(HOUR).await.expect("extend");
+            session.set("n", &1_u8).await.expect("set");
+            assert!(session.info().await.expect("info").latest <= expires.saturating_add(23 * HOUR));
+            let (second, _) = sign_in(&auth, &ada());
+            let (third, _) = sign_in(&auth, &ada());
+            assert!(opened(&auth, &first).is_none(), "it began first, whatever the clock said then");
+            assert!(opened(&auth, &second).is_some() && opened(&auth, &third).is_some());
+            audited(&world.db);
+            world.clock.set(then.saturating_add(TEN_YEARS));
+            assert!(opened(&auth, &second).is_none() && opened(&auth, &third).is_none());
+            assert!(auth.list("ada").await.expect("list").is_empty());
+            let (_, mut late) = sign_in(&auth, &ada());
+            late.reauthenticate().await.expect("authenticate");
+            world.clock.set(Timestamp::MAX);
+            assert_eq!(kind_of(late.touch().await), ErrorKind::Gone);
+            assert_eq!(kind_of(auth.login(&ada()).await), ErrorKind::Invalid, "past the year 9999");
+        });
+    });
 }
