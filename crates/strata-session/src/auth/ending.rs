@@ -8,7 +8,7 @@ use super::record::AuthRecord;
 use super::registry::{Registry, is_lost, is_unknown};
 use crate::bearer::{ATTEMPTS, Bearer, bury, contended};
 use crate::id::SessionId;
-use crate::roster::{Roll, check_user};
+use crate::roster::{Roll, check_user, user_name, user_tag};
 use crate::security::{EndReason, SecurityEventKind};
 
 /// How many records one step of a walk over everybody's sessions removes; a store that takes a lock for it holds that under a
@@ -68,15 +68,20 @@ impl Registry {
         Ok(lived)
     }
 
-    /// Removes a session and its place in the roster in one commit.
+    /// Removes a session and its place in the roster in one commit. A roster that cannot be read keeps no session alive.
     async fn end(&self, id: SessionId, guard: Guard, record: &AuthRecord, why: EndReason) -> Result<bool> {
         let user = record.user.id();
-        let mut roll = self.roster.load::<()>(user, self.now()).await?;
-        let before = roll.entries().len();
-        remove(&mut roll, &[id]);
         let mut writes = self.handle.writes().stage(self.handle.guarded_removal(&id.to_string(), guard));
-        if roll.entries().len() < before {
-            writes = self.roster.stage(&roll).into_iter().fold(writes, strata_core::Writes::stage);
+        match self.roster.load::<()>(user, self.now()).await {
+            Ok(mut roll) => {
+                let before = roll.entries().len();
+                remove(&mut roll, &[id]);
+                if roll.entries().len() < before {
+                    writes = self.roster.stage(&roll).into_iter().fold(writes, strata_core::Writes::stage);
+                }
+            }
+            Err(error) if is_unreadable(&error) => {}
+            Err(error) => return Err(error),
         }
         let lived = match writes.commit().await {
             Ok(outcomes) => outcomes.first().is_some_and(was_alive),
@@ -90,19 +95,32 @@ impl Registry {
         Ok(lived)
     }
 
-    /// Ends all of a user's sessions but one. Says how many were alive.
+    /// Ends all of a user's sessions. Says how many were alive.
     pub(super) async fn revoke_user(&self, user: &str, reason: EndReason) -> Result<u64> {
         check_user("revoke user", user)?;
         let mut ended = 0;
         for _ in 0..ATTEMPTS {
             match self.end_roll(user, None, reason, &mut ended).await {
                 Err(error) if is_lost(&error) => {}
+                Err(error) if is_unreadable(&error) => return self.revoke_unlisted(user, reason).await,
                 Ok(false) => {}
                 Ok(true) => return Ok(ended),
                 Err(error) => return Err(error),
             }
         }
         Err(contended())
+    }
+
+    /// Ends a user's sessions by the tag they carry, and then the roster that cannot be read: until it is removed no login of the user
+    /// succeeds, so none is missed; after that it is made anew.
+    async fn revoke_unlisted(&self, user: &str, reason: EndReason) -> Result<u64> {
+        let names = self.handle.select().tag(&user_tag(user)).keys().collect().await?;
+        let mut revoked = 0;
+        for page in names.chunks(self.at_once()) {
+            revoked += self.revoke_page(page, reason, Some(user)).await?;
+        }
+        self.roster.handle().remove(&user_name(user)).await?;
+        Ok(revoked)
     }
 
     /// Ends all sessions of a bearer's user but the bearer's own, verified on every try.
@@ -167,7 +185,8 @@ impl Registry {
         roll.is_ok_and(|roll| !ids(&roll).any(|id| doomed.contains(&id)))
     }
 
-    /// Ends everybody's sessions page by page, then tidies the rosters. Says how many were alive.
+    /// Ends everybody's sessions page by page, then tidies the rosters. Says how many were alive. What is no session goes, too: it must
+    /// not stand in the way.
     pub(super) async fn revoke_all(&self) -> Result<u64> {
         let mut names = self.handle.keys("*");
         let mut revoked = 0;
@@ -176,28 +195,30 @@ impl Registry {
             while doomed.len() < PAGE.min(self.at_once())
                 && let Some(name) = names.next().await
             {
-                doomed.push(id_of(&name?)?);
+                doomed.push(name?);
             }
             if doomed.is_empty() {
                 break;
             }
-            revoked += self.revoke_page(&doomed).await?;
+            revoked += self.revoke_page(&doomed, EndReason::AllRevoked, None).await?;
         }
         self.tidy_rosters().await?;
         Ok(revoked)
     }
 
-    async fn revoke_page(&self, doomed: &[SessionId]) -> Result<u64> {
-        let mut writes = self.handle.writes();
-        for id in doomed {
-            writes = writes.stage(self.handle.removal(&id.to_string()));
-        }
+    async fn revoke_page(&self, doomed: &[String], reason: EndReason, user: Option<&str>) -> Result<u64> {
+        let writes = self.handle.writes();
+        let writes = doomed.iter().fold(writes, |writes, name| writes.stage(self.handle.removal(name)));
         let outcomes = writes.commit().await?;
         let mut revoked = 0;
-        for (id, _) in doomed.iter().zip(&outcomes).filter(|(_, outcome)| was_alive(outcome)) {
+        for (name, _) in doomed.iter().zip(&outcomes).filter(|(_, outcome)| was_alive(outcome)) {
+            let Ok(id) = id_of(name) else { continue };
             revoked += 1;
-            let ended = SecurityEventKind::SessionEnded(EndReason::AllRevoked);
-            self.log.event(ended).session(*id).write();
+            let entry = self.log.event(SecurityEventKind::SessionEnded(reason)).session(id);
+            match user {
+                Some(user) => entry.user(user).write(),
+                None => entry.write(),
+            }
         }
         Ok(revoked)
     }
@@ -207,11 +228,15 @@ impl Registry {
         let mut names = self.roster.handle().keys("*");
         while let Some(name) = names.next().await {
             let name = name?;
-            while let Err(error) = self.tidy_roster(&name).await {
-                // A login was faster; look again.
-                if !is_lost(&error) {
-                    return Err(error);
+            for _ in 0..ATTEMPTS {
+                match self.tidy_roster(&name).await {
+                    // A login was faster; look again.
+                    Err(error) if is_lost(&error) => continue,
+                    // Whom it listed has ended, and it would keep the user from signing in.
+                    Err(error) if is_unreadable(&error) => _ = self.roster.handle().remove(&name).await?,
+                    done => done?,
                 }
+                break;
             }
         }
         Ok(())

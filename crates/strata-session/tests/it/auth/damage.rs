@@ -51,6 +51,58 @@ fn the_end_of_everybodys_goes_by_what_cannot_be_read() {
     });
 }
 
+/// What else lies among the sessions does not keep them alive.
+#[test]
+fn s14_the_end_of_everybodys_goes_by_what_is_no_session() {
+    block_on(async {
+        let world = world();
+        let auth = auth(&world);
+        sign_in(&auth, &ada());
+        for name in ["!", "z"] {
+            auth.handle().set(name, &1_u8).await.expect("set");
+        }
+        assert_eq!(auth.revoke_all().await.expect("revoke"), 1);
+        assert!(raw(&*world.faulty).await.is_empty());
+    });
+}
+
+/// A roster that cannot be read, as after a key that was lost: no login, for nobody could end it; but every session can be ended, and
+/// the end of all makes the roster anew.
+#[test]
+fn s14_a_roster_that_cannot_be_read_keeps_no_session_alive() {
+    for ending in ["logout", "revoke", "revoke user", "everywhere", "revoke all"] {
+        grounds::each(|world| {
+            block_on(async {
+                let auth = auth(&world);
+                let (token, session) = sign_in(&auth, &ada());
+                let (other, _) = sign_in(&auth, &ada());
+                let rosters = world.db.namespace("auth").and_then(|home| home.namespace("roster"));
+                let rosters = rosters.expect("a namespace");
+                let name = rosters.keys("*").next().await.expect("one").expect("name");
+                rosters.set(&name, &"something else".to_owned()).await.expect("set");
+                assert_eq!(kind_of(auth.login(&ada()).await), ErrorKind::Mismatch);
+                let mut events = auth.log().subscribe();
+                let ended = match ending {
+                    "logout" => session.logout().await.map(u64::from),
+                    "revoke" => auth.revoke(token.id()).await.map(u64::from),
+                    "revoke user" => auth.revoke_user("ada").await,
+                    "everywhere" => session.logout_everywhere().await,
+                    _ => auth.revoke_all().await,
+                };
+                let all = !["logout", "revoke"].contains(&ending);
+                assert_eq!(ended.expect(ending), 1 + u64::from(all), "{ending}");
+                assert_eq!(std::iter::from_fn(|| events.try_next()).count(), 1 + usize::from(all));
+                assert!(opened(&auth, &token).is_none(), "{ending}");
+                assert_eq!(opened(&auth, &other).is_none(), all, "{ending}");
+                auth.revoke_user("ada").await.expect("revoke");
+                assert!(raw(&*world.faulty).await.is_empty(), "{ending}");
+                sign_in(&auth, &ada());
+                audited(&world.db);
+            });
+        });
+    }
+}
+
 /// A roster that somebody removed: the sessions live on and can each be ended; authenticating again lists them anew.
 #[test]
 fn a_roster_that_was_removed_is_made_anew() {
