@@ -56,31 +56,28 @@ fn s13_a_revoked_session_stays_ended() {
 
 #[test]
 fn s13_three_operations_leave_no_session_behind() {
+    let count = meet(&["logout", "set", "revoke user"], |end| {
+        if end.said("logout").is_some() {
+            over(end);
+        }
+    });
+    assert!(count >= 1000, "{count} schedules");
     for (operations, least) in
-        [(["logout", "extend", "change user"], 5000), (["logout", "touch", "revoke user"], 4500)]
+        [(["revoke user", "set", "extend"], 1600), (["revoke user", "add", "rotate"], 2000)]
     {
-        let count = meet(&operations, |end| {
-            if end.said("logout").is_some() {
-                over(end);
-            }
-        });
-        assert!(count >= least, "{operations:?}: {count} schedules");
-    }
-    for (operations, least) in [
-        (["revoke user", "set", "extend"], 1600),
-        (["revoke user", "add", "rotate"], 2000),
-        (["revoke user", "touch", "reauthenticate"], 6000),
-    ] {
         let count = meet(&operations, over);
         assert!(count >= least, "{operations:?}: {count} schedules");
     }
 }
 
-/// Too many to try all: some thousand, drawn from a seed.
+/// Too many to try all: some hundreds of each, drawn from a seed.
 #[test]
 fn s13_longer_meetings_leave_no_session_behind() {
     for operations in [
         &["logout", "set", "touch"][..],
+        &["logout", "extend", "change user"],
+        &["logout", "touch", "revoke user"],
+        &["revoke user", "touch", "reauthenticate"],
         &["logout", "add", "rotate"],
         &["logout", "reauthenticate", "login", "revoke user"],
         &["revoke user", "login", "change user", "add"],
@@ -88,7 +85,7 @@ fn s13_longer_meetings_leave_no_session_behind() {
         &["revoke all", "login", "reauthenticate", "logout"],
     ] {
         let count = sampled(2, AtLimit::EndOldest, operations, |_| {});
-        assert!(count >= 1000, "{operations:?}: {count} different schedules");
+        assert!(count >= 400, "{operations:?}: {count} different schedules");
     }
 }
 
@@ -99,7 +96,7 @@ fn no_acknowledged_change_is_lost() {
             assert_eq!(end.said(what), Some(1));
         }
     });
-    assert!(count >= 700, "{count} schedules");
+    assert!(count >= 400, "{count} schedules");
     for renewing in RENEWING {
         let count = meet(&["add", renewing], |end| assert_eq!(end.said(renewing_of(end)), Some(1)));
         assert!(count >= 20, "{renewing}: {count} schedules");
@@ -144,7 +141,7 @@ fn s15_logins_at_the_limit_leave_as_many_as_are_allowed() {
         assert!(refused <= 1 && end.living_begun() == 2 - refused);
         assert_eq!(end.living().len(), 1 + end.living_begun());
     });
-    assert!(count >= 1000, "{count} different schedules");
+    assert!(count >= 400, "{count} different schedules");
 }
 
 /// A login that meets the end of all of its user's sessions is before it, and ends, or after it, and is whole.
@@ -225,4 +222,16 @@ fn s13_activity_does_not_outlive_a_logout_from_a_dead_session() {
             assert!(count >= 120, "{with}, {ending}: {count} schedules");
         }
     }
+}
+
+/// What was acknowledged after a rotation was so after it: the replaced token, in flight all the while, ends nothing any more.
+#[test]
+fn s04_a_replaced_token_ends_no_others_afterwards() {
+    const LATER: &str = "rotate, and go on in the second";
+    let count = meet(&["others", LATER], |end| {
+        let went_on = end.said(LATER).is_some();
+        assert_eq!(opened(&end.auth, &end.second).is_some(), went_on);
+        assert_eq!(end.said("others").is_none(), went_on);
+    });
+    assert!(count >= 35, "{count} schedules");
 }

@@ -8,7 +8,7 @@ use strata_core::conformance::{World, every_schedule, sampled_schedules};
 use scene::{OPERATIONS, Scene};
 
 /// How many orders of each three are drawn.
-const DRAWN: usize = 40;
+const DRAWN: usize = 25;
 
 fn world_of(operations: &[&'static str]) -> World {
     let scene = Scene::new();
