@@ -303,12 +303,12 @@ pub(crate) enum Sessions {
         /// Its public id.
         id: String,
     },
-    /// End all sessions of a user in one commit, and print how many there were.
+    /// End all sessions of a user in one commit, and all of the user's refresh tokens before; print how many there were.
     RevokeUser {
         /// The user's id.
         user: String,
     },
-    /// End everybody's sessions, and print how many there were.
+    /// End everybody's sessions and refresh tokens, and print how many there were.
     RevokeAll {
         /// Only those of this user, as `revoke-user` does.
         #[arg(long, value_name = "USER")]

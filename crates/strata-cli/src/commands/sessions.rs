@@ -24,20 +24,29 @@ pub(crate) async fn sessions(db: &Strata, asked: &Sessions, out: &mut Out) -> Re
         // Read here and not with the other words: a token given by mistake would be repeated in the complaint.
         Sessions::Show { id } => show(&auth, &basic, SessionId::parse(id)?, out).await,
         Sessions::Revoke { id } => revoke(&auth, &basic, SessionId::parse(id)?, out).await,
+        // Refresh tokens end first, or a client would be back with one; and no failure keeps the others alive.
         Sessions::RevokeUser { user } | Sessions::RevokeAll { user: Some(user) } => {
-            told(auth.revoke_user(user).await?, out)
+            let families = db.refresh_tokens()?.revoke_user(user).await;
+            let ended = auth.revoke_user(user).await?;
+            told(ended, families?, out)
         }
         Sessions::RevokeAll { user: None } => {
             let progress = Progress::waiting("ending");
-            let ended = auth.revoke_all().await? + basic.revoke_all().await?;
+            let families = db.refresh_tokens()?.revoke_all().await;
+            let (users, visitors) = (auth.revoke_all().await, basic.revoke_all().await);
             drop(progress);
-            told(ended, out)
+            told(users? + visitors?, families?, out)
         }
     }
 }
 
-fn told(ended: u64, out: &mut Out) -> Result<(), Failure> {
-    out.either(&json!({ "ended": ended }), format!("ended {ended}"))
+fn told(ended: u64, families: u64, out: &mut Out) -> Result<(), Failure> {
+    let and_families = match families {
+        0 => String::new(),
+        1 => ", and 1 family of refresh tokens".to_owned(),
+        many => format!(", and {many} families of refresh tokens"),
+    };
+    out.either(&json!({ "ended": ended, "families": families }), format!("ended {ended}{and_families}"))
 }
 
 async fn list_of(db: &Strata, auth: &AuthSessions, user: &str, out: &mut Out) -> Result<(), Failure> {
@@ -48,22 +57,33 @@ async fn list_of(db: &Strata, auth: &AuthSessions, user: &str, out: &mut Out) ->
     rows.write(out)
 }
 
-/// Everybody's, as a stream: memory does not grow with the store.
+/// Everybody's, as a stream: memory does not grow with the store. What cannot be read does not hide the others: the list goes on, and
+/// ends with the first such failure.
 async fn list(db: &Strata, auth: &AuthSessions, basic: &Basic, out: &mut Out) -> Result<(), Failure> {
     let mut rows = Rows::new(db.clock().now(), out);
+    let mut whole = Ok(());
     let mut infos = auth.infos();
     while let Some(session) = infos.next().await {
-        rows.add_auth(&session?, out)?;
+        match session {
+            Ok(session) => rows.add_auth(&session, out)?,
+            Err(error) => whole = whole.and(Err(error)),
+        }
     }
     let mut ids = basic.ids();
     while let Some(id) = ids.next().await {
-        let id = id?;
-        // One that ends meanwhile is passed over.
-        if let Some(info) = basic.info(id).await? {
-            rows.add_basic(id, &info, out)?;
+        let found = match id {
+            Ok(id) => basic.info(id).await.map(|info| info.map(|info| (id, info))),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(Some((id, info))) => rows.add_basic(id, &info, out)?,
+            // One that ends meanwhile is passed over.
+            Ok(None) => {}
+            Err(error) => whole = whole.and(Err(error)),
         }
     }
-    rows.write(out)
+    rows.write(out)?;
+    Ok(whole?)
 }
 
 async fn show(auth: &AuthSessions, basic: &Basic, id: SessionId, out: &mut Out) -> Result<(), Failure> {

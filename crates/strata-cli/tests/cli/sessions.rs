@@ -86,3 +86,48 @@ fn s05_a_token_given_in_place_of_an_id_is_refused_and_ends_nothing() {
     let bad = shell.run(&["sessions", "list", "--user", ""]);
     bad.fails(2, "user id");
 }
+
+/// A refresh token would begin another session.
+#[test]
+fn s14_refresh_tokens_end_with_the_sessions() {
+    let (shell, ..) = with_sessions();
+    let families = |user: &'static str| {
+        library(&shell, async move |db| {
+            let refresh = db.refresh_tokens().expect("a manager");
+            refresh.list(user).await.expect("list").len()
+        })
+    };
+    library(&shell, async |db| {
+        let refresh = db.refresh_tokens().expect("a manager");
+        for (user, client) in [("ada", "phone"), ("ada", "laptop"), ("bob", "phone")] {
+            refresh.issue(user, client).await.expect("issue");
+        }
+    });
+    let ended = shell.done(&["sessions", "revoke-user", "ada"]);
+    assert_eq!(ended, "ended 2, and 2 families of refresh tokens\n");
+    assert_eq!((families("ada"), families("bob")), (0, 1));
+    let ended = shell.json(&["sessions", "revoke-all"]);
+    assert_eq!((&ended[0]["ended"], &ended[0]["families"]), (&2.into(), &1.into()));
+    assert_eq!(families("bob"), 0);
+}
+
+#[test]
+fn a_session_that_cannot_be_read_does_not_hide_the_others() {
+    let (shell, ids, _) = with_sessions();
+    let mut of_users = ids[..3].to_vec();
+    of_users.sort();
+    let (broken, next) = (of_users[0].clone(), of_users[1].clone());
+    let name = broken.clone();
+    library(&shell, async move |db| {
+        let sessions = db.auth::<()>().expect("a manager");
+        sessions.handle().set(&name, &1_u8).await.expect("set");
+    });
+    let run = shell.run(&["sessions", "list"]);
+    run.fails(1, "another shape");
+    assert!(
+        run.out.contains(&next) && run.out.contains(&ids[3]) && !run.out.contains(&broken),
+        "{}",
+        run.out
+    );
+    assert_eq!(shell.json(&["sessions", "revoke-all"])[0]["ended"], 4);
+}
