@@ -10,19 +10,28 @@
     feature = "ttl"
 ))]
 
+mod keyset;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use strata::{Builder, ErrorKind, KeyringConfig, Protection};
+use strata::{Builder, ErrorKind, KeyringConfig, KeyringKeys, Protection};
 
 /// The variable that says which state the service is in.
 const STATE: &str = "STRATA_TEST_SECRET_SERVICE";
 /// The folder, in the private home, of the store that the open service leaves for the locked one.
 const LEFT: &str = "left-by-the-open-one";
 
-/// Fails unless the private service is in this state.
+/// Fails unless the private service is in this state, and is private: its bus lies in the home that was made for it.
 fn in_state(state: &str) {
     let found = std::env::var(STATE).unwrap_or_default();
     assert_eq!(found, state, "these tests need a private Secret Service; run `cargo xtask test`");
+    let [home, bus] =
+        ["HOME", "DBUS_SESSION_BUS_ADDRESS"].map(|name| std::env::var(name).unwrap_or_default());
+    assert!(
+        bus.starts_with(&format!("unix:path={home}/")) && home.len() > 1,
+        "`{bus}` is somebody's own bus"
+    );
 }
 
 fn home() -> std::path::PathBuf {
@@ -52,6 +61,14 @@ mod open {
         let db = strata::open(&data).await.expect("open again");
         assert_eq!(db.get::<u32>("a").await.expect("get"), Some(1));
         assert!(!home().join("data/strata").exists(), "no key file was made");
+    }
+
+    #[tokio::test]
+    async fn s28_a_keyset_lives_in_the_system_keyring_from_its_first_key_to_its_next() {
+        in_state("open");
+        let config = KeyringConfig::new("strata-test-keyset").timeout(Duration::from_mins(2));
+        let keyring = KeyringKeys::new(config).expect("a configuration");
+        keyset::lives(Arc::new(keyring), &home().join("keyset")).await;
     }
 
     #[tokio::test]
