@@ -1,4 +1,4 @@
-//! `strata::open` and a keyring's store over a real Secret Service: open, locked, absent. `cargo xtask test` starts a private one in
+//! `strata::open` and a keyring's store over a real Secret Service: open, locked, refusing, absent. `cargo xtask test` starts a private one in
 //! each state and runs the tests of the module with its name; a test that finds itself elsewhere fails.
 #![cfg(all(
     unix,
@@ -96,6 +96,20 @@ mod locked {
         assert!(!home().join("data/strata").exists(), "no key file was made");
         let error = keyring("strata-test-umbrella").or_memory().open().await.map(drop).expect_err("locked");
         assert_eq!(error.kind(), ErrorKind::Locked, "{error:?}");
+    }
+}
+
+mod denied {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_keyring_that_refuses_is_an_error_and_no_reason_for_a_file_or_for_memory() {
+        in_state("denied");
+        let error = strata::open(home().join("refused")).await.map(drop).expect_err("no keys can be kept");
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+        assert!(!home().join("data/strata").exists(), "no key file was made");
+        let error = keyring("strata-test-umbrella").or_memory().open().await.map(drop).expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
     }
 }
 
