@@ -75,6 +75,7 @@ impl<R: Bound> Bearer<R> {
         self.id.to_string()
     }
 
+    /// An application's value: of Strata's own, whatever type is asked for, it sees none.
     pub(crate) async fn get<T: Value>(&self, name: &str) -> Result<Option<T>> {
         self.read(|record| if name.starts_with(OWN) { Ok(None) } else { record.values().value(name) }).await
     }
@@ -207,6 +208,15 @@ impl<R: Bound> Bearer<R> {
         match self.handle.peek_versioned::<R>(&self.name()).await? {
             Some((record, version)) => self.verify(&record).map(|()| Some((record, version))),
             None => Ok(None),
+        }
+    }
+
+    /// Whether the record is alive and the secret its own; a store that cannot be asked is an error, no end. No activity.
+    pub(crate) async fn is_alive(&self) -> Result<bool> {
+        match self.verified().await {
+            Ok(found) => Ok(found.is_some()),
+            Err(error) if error.kind() == ErrorKind::Gone => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
