@@ -82,11 +82,6 @@ impl<R: Bound> Bearer<R> {
 
     pub(crate) async fn set_as<T: Value>(&self, codec: Codec, name: &str, value: &T) -> Result<()> {
         self.limits.check_name(name)?;
-        self.put(codec, name, value).await
-    }
-
-    /// Stores a value of Strata's own, whose name no application can use.
-    pub(crate) async fn put<T: Value>(&self, codec: Codec, name: &str, value: &T) -> Result<()> {
         let stored = Stored::encode(codec, value, &self.limits)?;
         self.change(|record| record.values_mut().put(name, stored.clone(), &self.limits)).await
     }
