@@ -5,7 +5,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::report::{Step, clock, run_steps};
-use crate::run::{During, Failure, Result, cargo, is_installed, run as execute};
+use crate::run::{During, Failure, NO_BUS, Result, cargo, is_installed, run as execute};
 use crate::test::EVERYTHING;
 use crate::workspace::{Member, Workspace};
 use crate::{features, secret_service, test, tidy};
@@ -71,7 +71,7 @@ fn documentation(root: &Path) -> Result {
     document(&["--lib"])
 }
 
-/// Builds every example as the tests did, then runs each in an empty folder.
+/// Builds every example as the tests did, then runs each in an empty folder that is also its home, without a keyring.
 fn examples(workspace: &Workspace) -> Result {
     execute(cargo(&workspace.root).arg("build").args(EVERYTHING).arg("--examples"))?;
     let named: Vec<(&str, &str)> = workspace.crates().flat_map(named_examples).collect();
@@ -94,6 +94,8 @@ fn run_example(program: &PathBuf) -> Result {
     let start = Instant::now();
     let mut child = Command::new(program)
         .current_dir(folder.path())
+        .env("HOME", folder.path())
+        .env(NO_BUS.0, NO_BUS.1)
         .stdin(Stdio::null())
         .spawn()
         .during("starting it")?;

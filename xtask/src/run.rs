@@ -40,6 +40,10 @@ impl<T, E: fmt::Display> During<T> for std::result::Result<T, E> {
 const OWN_PACKAGE: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_NAME", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE"];
 
+/// What tests and examples are told of the session bus: that there is none. Should one of them ever ask for the system's keyring, it finds
+/// no keyring of the developer's to write into. (Only where keyrings are reached by that bus; elsewhere the tests' own care has to do.)
+pub(crate) const NO_BUS: (&str, &str) = ("DBUS_SESSION_BUS_ADDRESS", "disabled:");
+
 /// The cargo that runs this task, started at the root of the workspace.
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -19,17 +19,22 @@ const PASSWORD: &[u8] = b"strata-test";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The packages with a test of this name, which needs the service, and the states it has tests for.
-pub(crate) const PACKAGES: [(&str, &[State]); 2] =
-    [("strata-adapter-keyring", &STATES), ("strata", &[State::Open, State::Locked, State::NoBus])];
+pub(crate) const PACKAGES: [(&str, &[State]); 2] = [
+    ("strata-adapter-keyring", &STATES),
+    ("strata", &[State::Open, State::Locked, State::Denied, State::NoBus]),
+];
 pub(crate) const TEST: &str = "secret_service";
 
 /// The states, in this order: the locked one is locked over what the open one was left with.
-const STATES: [State; 5] = [State::Open, State::Locked, State::NoBus, State::NoService, State::Killed];
+const STATES: [State; 6] =
+    [State::Open, State::Locked, State::Denied, State::NoBus, State::NoService, State::Killed];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Open,
     Locked,
+    /// Open, and the bus lets nobody speak to it.
+    Denied,
     NoBus,
     NoService,
     /// Open, and the tests end it: they are told its number.
@@ -42,6 +47,7 @@ impl State {
         match self {
             Self::Open => "open",
             Self::Locked => "locked",
+            Self::Denied => "denied",
             Self::NoBus => "no_bus",
             Self::NoService => "no_service",
             Self::Killed => "killed",
@@ -54,7 +60,10 @@ pub(crate) fn run(workspace: &Workspace, watch: Watch<'_>) -> Result {
     let home = tempfile::tempdir().during("making a home")?;
     let mut programs = Vec::new();
     for (package, states) in PACKAGES {
-        programs.push((build(workspace, package)?, states));
+        let program = build(workspace, package)?;
+        check_states(&listed(&program)?, states)
+            .map_err(|lack| Failure::new(format!("{package}: {lack}")))?;
+        programs.push((program, states));
     }
     for state in STATES {
         let session = Session::start(home.path(), state)?;
@@ -87,6 +96,28 @@ fn build(workspace: &Workspace, package: &str) -> Result<PathBuf> {
         .ok_or_else(|| Failure::new(format!("cargo built no test `{TEST}` of {package}")))
 }
 
+/// What the program lists when asked for its tests.
+fn listed(program: &Path) -> Result<String> {
+    let text = output(Command::new(program).args(["--list", "--format", "terse"]).stdin(Stdio::null()))?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Every test belongs to one of the states, and every state has a test: nothing is left out in silence.
+fn check_states(list: &str, states: &[State]) -> std::result::Result<(), String> {
+    let tests: Vec<&str> = list.lines().filter_map(|line| line.strip_suffix(": test")).collect();
+    let belongs =
+        |test: &str, state: State| test.split_once("::").is_some_and(|(module, _)| module == state.module());
+    if let Some(test) = tests.iter().find(|test| !states.iter().any(|state| belongs(test, *state))) {
+        return Err(format!(
+            "no state runs the test `{test}`; name its module as a state, and add the state"
+        ));
+    }
+    match states.iter().find(|state| !tests.iter().any(|test| belongs(test, **state))) {
+        Some(state) => Err(format!("there is no test for the state `{}`", state.module())),
+        None => Ok(()),
+    }
+}
+
 /// The test in what `cargo test --message-format json` prints.
 fn executable(messages: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -112,7 +143,7 @@ impl Session {
         if state != State::NoBus {
             session.start_bus()?;
         }
-        if matches!(state, State::Open | State::Locked | State::Killed) {
+        if !matches!(state, State::NoBus | State::NoService) {
             session.start_daemon()?;
         }
         Ok(session)
@@ -155,7 +186,8 @@ impl Session {
     fn start_bus(&mut self) -> Result {
         let config = self.home.join("bus.conf");
         let socket = self.home.join("run").join("private-bus");
-        std::fs::write(&config, bus_config(&socket)).during("writing the configuration of a bus")?;
+        std::fs::write(&config, bus_config(&socket, self.state))
+            .during("writing the configuration of a bus")?;
         let mut command = Command::new("dbus-daemon");
         command.arg(format!("--config-file={}", config.display())).args([
             "--nofork",
@@ -221,13 +253,18 @@ impl Drop for Running {
     }
 }
 
-fn bus_config(socket: &Path) -> String {
+fn bus_config(socket: &Path, state: State) -> String {
+    let denied = if state == State::Denied {
+        "    <deny send_destination=\"org.freedesktop.secrets\"/>\n"
+    } else {
+        ""
+    };
     format!(
         "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\" \
          \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n\
          <busconfig>\n  <type>session</type>\n  <listen>unix:path={}</listen>\n  <auth>EXTERNAL</auth>\n  \
          <policy context=\"default\">\n    <allow send_destination=\"*\" eavesdrop=\"true\"/>\n    \
-         <allow eavesdrop=\"true\"/>\n    <allow own=\"*\"/>\n  </policy>\n</busconfig>\n",
+         <allow eavesdrop=\"true\"/>\n    <allow own=\"*\"/>\n{denied}  </policy>\n</busconfig>\n",
         socket.display()
     )
 }
@@ -242,6 +279,16 @@ mod tests {
                         {\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"secret_service\"},\"executable\":\"/t/s\"}\n";
         assert_eq!(executable(messages), Some(PathBuf::from("/t/s")));
         assert_eq!(executable("{}"), None);
+    }
+
+    #[test]
+    fn a_test_that_no_state_runs_and_a_state_without_a_test_are_told() {
+        let states = [State::Open, State::NoBus];
+        check_states("open::a: test\nno_bus::b: test\n", &states).expect("each has its own");
+        let lack = check_states("open::a: test\nopened::b: test\nno_bus::c: test\n", &states);
+        assert!(lack.expect_err("nobody runs it").contains("opened::b"));
+        let lack = check_states("open::a: test\n", &states).expect_err("nothing to run");
+        assert!(lack.contains("no_bus"), "{lack}");
     }
 
     #[test]

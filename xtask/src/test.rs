@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::barrier;
 use crate::report::Table;
-use crate::run::{During, Failure, Result, cargo, is_installed, shown};
+use crate::run::{During, Failure, NO_BUS, Result, cargo, is_installed, shown};
 use crate::secret_service;
 use crate::workspace::Workspace;
 
@@ -148,7 +148,7 @@ fn run_suite(workspace: &Workspace, suite: &Suite) -> Outcome {
 
 fn cargo_test(workspace: &Workspace, arguments: &[&str]) -> Command {
     let mut command = cargo(&workspace.root);
-    command.arg("test").args(arguments).arg("--no-fail-fast").stdout(Stdio::piped());
+    command.arg("test").args(arguments).arg("--no-fail-fast").env(NO_BUS.0, NO_BUS.1).stdout(Stdio::piped());
     command
 }
 
@@ -261,6 +261,13 @@ mod tests {
 
     static ABSENT: Need = Need { what: "a unicorn", is_there: || false, way: "believe" };
     const PASSED: Outcome = Outcome::Passed(Counts { passed: 1, failed: 0, ignored: 0 });
+
+    #[test]
+    fn tests_reach_no_keyring_of_the_developers() {
+        let command = cargo_test(&Workspace::default(), &[]);
+        let told = command.get_envs().find(|(name, _)| *name == "DBUS_SESSION_BUS_ADDRESS");
+        assert_eq!(told.and_then(|(_, address)| address), Some("disabled:".as_ref()));
+    }
 
     #[test]
     fn results_are_added_up() {

@@ -89,7 +89,8 @@ impl KeyringConfig {
     }
 
     /// Uses this store of `keyring-core` in place of the platform's, under this name in reports and errors. Whether it guards what it
-    /// holds, and how long it keeps it, is for whoever gives it to know.
+    /// holds, and how long it keeps it, is for whoever gives it to know. The text of its own errors is shown as the cause of ours, so it
+    /// should hold no secret.
     pub fn platform(mut self, name: impl Into<String>, store: Arc<CredentialStore>) -> Self {
         self.platform = Some((name.into(), store));
         self

@@ -113,6 +113,19 @@ pub(crate) fn busy(operation: &'static str) -> Error {
     )
 }
 
+/// As many calls wait as may.
+#[cold]
+pub(crate) fn crowded(operation: &'static str, most: u64) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        operation,
+        format!(
+            "{most} calls wait for the keyring already, nothing was asked of it; answer its question if it has one, ask it for less \
+             at once, then retry"
+        ),
+    )
+}
+
 /// The thread could not be started, or a platform's code panicked on it.
 #[cold]
 pub(crate) fn broken(operation: &'static str) -> Error {

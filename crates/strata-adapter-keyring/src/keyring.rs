@@ -37,7 +37,8 @@ impl Keyring {
     /// # Errors
     /// [`ErrorKind::Unsupported`](strata_core::ErrorKind::Unsupported): there is none (on Linux no session bus, or no Secret Service on
     /// it). [`ErrorKind::Denied`](strata_core::ErrorKind::Denied), [`ErrorKind::Unavailable`](strata_core::ErrorKind::Unavailable): there may be
-    /// one, but it does not let this program in, or did not answer in time. As [`Keyring::new`].
+    /// one, but it does not let this program in, or did not answer in time. [`ErrorKind::Invalid`](strata_core::ErrorKind::Invalid): there is neither a tokio runtime nor
+    /// a [`timer`](KeyringConfig::timer). As [`Keyring::new`].
     pub async fn open(config: KeyringConfig) -> Result<Self> {
         let keyring = Self::new(config)?;
         keyring.call("open keyring", |connection| connection.open("open keyring").map(drop)).await?;
@@ -68,21 +69,17 @@ impl Keyring {
         operation: &'static str,
         work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.0.worker.call(operation, work).await.map_err(|error| error.in_store(self))
+        self.0.worker.call(operation, None, work).await.map_err(|error| error.in_store(self))
     }
 
-    /// Runs `work` there while no other writer has its turn.
+    /// Runs `work` there while no other writer has its turn. Not at all if the caller has given up by then.
     pub(crate) async fn change<T: Send + 'static>(
         &self,
         operation: &'static str,
         work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let turns = self.0.turns.clone();
-        self.call(operation, move |connection| {
-            let _turn = turns.take()?;
-            work(connection)
-        })
-        .await
+        let turns = Some(self.0.turns.clone());
+        self.0.worker.call(operation, turns, work).await.map_err(|error| error.in_store(self))
     }
 }
 

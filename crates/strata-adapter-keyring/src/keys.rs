@@ -15,7 +15,8 @@ use crate::name;
 /// Keysets as entries of the operating system's keyring, one for each store, under the service `strata` unless another is named.
 ///
 /// Nothing is asked of the keyring before keys are. A timed-out [`create`](KeyProvider::create) may leave an entry for a store that
-/// never came to be; it harms nothing. A keyset of one key takes about 140 bytes, of 64 keys about 7 KB: more than Windows
+/// never came to be; it harms nothing. That a change replaces what it was made from, and nothing newer, holds among the tasks of this
+/// process, and among processes that name the same [`lock_file`](KeyringConfig::lock_file). A keyset of one key takes about 140 bytes, of 64 keys about 7 KB: more than Windows
 /// holds, where 24 fit ([`ErrorKind::TooLarge`]).
 #[derive(Clone, Debug)]
 pub struct KeyringKeys(Keyring);

@@ -137,7 +137,7 @@ mod secret_service {
 /// The login keychain of macOS. Written by its documentation, not run.
 #[cfg(target_os = "macos")]
 mod keychain {
-    use super::{Arc, CredentialStore, ErrorKind, Situation, StdError};
+    use super::{Arc, CredentialStore, Situation, StdError};
 
     pub(crate) const NAME: &str = "macOS keychain";
     /// No limit is stated; values of tens of kilobytes are said to work.
@@ -147,29 +147,30 @@ mod keychain {
         Ok(apple_native_keyring_store::keychain::Store::new()?)
     }
 
-    /// By the `OSStatus` at the end of what the platform prints, so that no second binding is needed for a number.
     pub(crate) fn situation(error: &(dyn StdError + Send + Sync + 'static)) -> Situation {
-        let said = format!("{error:?}");
-        let has = |codes: &[&str]| codes.iter().any(|code| said.contains(code));
-        if has(&["-25308", "-25291"]) {
-            // errSecInteractionNotAllowed, errSecNotAvailable
-            Some(ErrorKind::Locked)
-        } else if has(&["-128", "-25293", "-25244", "-25292", "-61"]) {
-            // userCanceledErr, errSecAuthFailed, errSecInvalidOwnerEdit, errSecReadOnly, wrPermErr
-            Some(ErrorKind::Denied)
-        } else if has(&["-25294", "-25307"]) {
-            // errSecNoSuchKeychain, errSecNoDefaultKeychain
-            Some(ErrorKind::Unsupported)
-        } else {
-            None
-        }
+        super::by_status(&format!("{error:?}"))
     }
+}
+
+/// By the `OSStatus` in what macOS prints, whole numbers only, so that no second binding is needed for one.
+#[cfg(any(target_os = "macos", test))]
+fn by_status(said: &str) -> Situation {
+    let numbers = said.split(|letter: char| letter != '-' && !letter.is_ascii_digit());
+    numbers.filter_map(|number| number.parse::<i32>().ok()).find_map(|status| match status {
+        // errSecInteractionNotAllowed, errSecNotAvailable
+        -25308 | -25291 => Some(ErrorKind::Locked),
+        // userCanceledErr, errSecAuthFailed, errSecInvalidOwnerEdit, errSecReadOnly, wrPermErr
+        -128 | -25293 | -25244 | -25292 | -61 => Some(ErrorKind::Denied),
+        // errSecNoSuchKeychain, errSecNoDefaultKeychain
+        -25294 | -25307 => Some(ErrorKind::Unsupported),
+        _ => None,
+    })
 }
 
 /// The Credential Manager of Windows. Written by its documentation, not run.
 #[cfg(windows)]
 mod credential_manager {
-    use super::{Arc, CredentialStore, ErrorKind, Situation, StdError};
+    use super::{Arc, CredentialStore, Situation, StdError};
 
     pub(crate) const NAME: &str = "Windows Credential Manager";
     /// `CRED_MAX_CREDENTIAL_BLOB_SIZE`.
@@ -203,5 +204,30 @@ mod none {
 
     pub(crate) fn situation(_error: &(dyn StdError + Send + Sync + 'static)) -> Situation {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_of_macos_is_a_whole_number() {
+        for (said, kind) in [
+            (
+                "Error { code: -25308, message: \"User interaction is not allowed.\" }",
+                Some(ErrorKind::Locked),
+            ),
+            ("Error { code: -128, message: \"User canceled the operation.\" }", Some(ErrorKind::Denied)),
+            (
+                "Error { code: -25307, message: \"A default keychain could not be found.\" }",
+                Some(ErrorKind::Unsupported),
+            ),
+            ("Error { code: -12865 }", None),
+            ("Error { code: -6100, message: \"of 128 and 61\" }", None),
+            ("", None),
+        ] {
+            assert_eq!(by_status(said), kind, "{said}");
+        }
     }
 }

@@ -40,6 +40,8 @@ impl Turns {
     pub(crate) fn of(place: &str, service: &str, file: Option<PathBuf>) -> Self {
         static ALL: OnceLock<Mutex<HashMap<String, Arc<Process>>>> = OnceLock::new();
         let mut all = ALL.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+        // Those of keyrings that are gone go too: a program may have a service for each of its users.
+        all.retain(|_, process| Arc::strong_count(process) > 1);
         Self { process: Arc::clone(all.entry(format!("{place}\n{service}")).or_default()), file }
     }
 
@@ -77,4 +79,23 @@ fn locked(path: &Path) -> Result<File> {
         )
         .because(error)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keyrings_of_one_service_share_a_lock_that_goes_with_the_last_of_them() {
+        let first = Turns::of("turns", "one", None);
+        let second = Turns::of("turns", "one", Some(PathBuf::from("lock")));
+        assert!(Arc::ptr_eq(&first.process, &second.process));
+        assert!(!Arc::ptr_eq(&first.process, &Turns::of("turns", "other", None).process));
+        let gone = Arc::downgrade(&first.process);
+        drop(first);
+        assert!(Arc::ptr_eq(&second.process, &Turns::of("turns", "one", None).process), "still in use");
+        drop(second);
+        let _next = Turns::of("turns", "next", None);
+        assert!(gone.upgrade().is_none(), "nothing is kept for services nobody uses");
+    }
 }

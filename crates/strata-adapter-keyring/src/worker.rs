@@ -4,7 +4,8 @@
 //! runtime's pool: a runtime waits for its pool when it shuts down, so one unanswered question would keep a program from ending.
 //! One thread also is what the platforms like best, and gives each service's calls an order.
 //!
-//! A call whose caller gave up before its turn is not made; one that had begun is made wholly.
+//! A call whose caller gave up before its turn is not made; one that had begun is made wholly. Calls that wait are bounded, also while
+//! the keyring hangs and each caller gives up early.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -19,7 +20,11 @@ use tokio::sync::oneshot;
 
 use crate::config::KeyringConfig;
 use crate::connection::Connection;
-use crate::error::{broken, busy, late};
+use crate::error::{broken, busy, crowded, late};
+use crate::turn::Turns;
+
+/// The most calls that wait for one thread; each holds what it is to write.
+const MOST: u64 = 1024;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -46,11 +51,12 @@ impl Worker {
         Self { config, desk, done: Arc::default(), overdue: AtomicU64::new(0) }
     }
 
-    /// Runs `work` on the thread and gives what it gave, in time. [`ErrorKind::Unavailable`]: it did not come back in time, an earlier
-    /// call has not, or it panicked.
+    /// Runs `work` on the thread, in its turn if it is to take one, and gives what it gave, in time. [`ErrorKind::Unavailable`]: it did
+    /// not come back in time, an earlier call has not, too many wait, or it panicked.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         operation: &'static str,
+        turns: Option<Turns>,
         work: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         if self.done.load(Ordering::SeqCst) < self.overdue.load(Ordering::SeqCst) {
@@ -62,7 +68,11 @@ impl Worker {
             if answer.is_closed() {
                 return;
             }
-            let done = catch_unwind(AssertUnwindSafe(|| work(&mut *connection)));
+            let done = catch_unwind(AssertUnwindSafe(|| {
+                let _turn = turns.as_ref().map(Turns::take).transpose()?;
+                // Others may have had their turns meanwhile, and have counted on this change not being made any more.
+                if answer.is_closed() { Err(broken(operation)) } else { work(&mut *connection) }
+            }));
             let done = done.unwrap_or_else(|_| {
                 connection.forget();
                 Err(broken(operation))
@@ -87,7 +97,8 @@ impl Worker {
         }
         if tokio::runtime::Handle::try_current().is_err() {
             return Err(Error::new(
-                ErrorKind::Unsupported,
+                // Not `Unsupported`: that would be no keyring, and a reason to keep secrets elsewhere.
+                ErrorKind::Invalid,
                 operation,
                 "there is no tokio runtime to wait on; call this from one, or give the keyring a timer",
             ));
@@ -105,6 +116,9 @@ impl Worker {
         let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
         if desk.jobs.is_none() {
             desk.jobs = Some(self.start().map_err(|error| broken(operation).because(error))?);
+        }
+        if desk.given.saturating_sub(self.done.load(Ordering::SeqCst)) >= MOST {
+            return Err(crowded(operation, MOST));
         }
         desk.given += 1;
         let jobs = desk.jobs.as_ref().ok_or_else(|| broken(operation))?;

@@ -1,4 +1,4 @@
-//! The adapter over a real Secret Service: open, locked, without a bus, killed half way. `cargo xtask test` starts a private
+//! The adapter over a real Secret Service: open, locked, refusing, without a bus, killed half way. `cargo xtask test` starts a private
 //! one in each state and runs the tests of the module with its name; a test that finds itself elsewhere fails.
 #![cfg(all(unix, not(target_os = "macos")))]
 
@@ -17,10 +17,16 @@ const STATE: &str = "STRATA_TEST_SECRET_SERVICE";
 const LEFT: &str = "strata-test-left";
 const LEFT_STORE: StoreId = StoreId::new([9; 16]);
 
-/// Fails unless the private service is in this state.
+/// Fails unless the private service is in this state, and is private: its bus lies in the home that was made for it.
 fn in_state(state: &str) {
     let found = std::env::var(STATE).unwrap_or_default();
     assert_eq!(found, state, "these tests need a private Secret Service; run `cargo xtask test`");
+    let [home, bus] =
+        ["HOME", "DBUS_SESSION_BUS_ADDRESS"].map(|name| std::env::var(name).unwrap_or_default());
+    assert!(
+        bus.starts_with(&format!("unix:path={home}/")) && home.len() > 1,
+        "`{bus}` is somebody's own bus"
+    );
 }
 
 fn runtime() -> &'static tokio::runtime::Runtime {
@@ -126,6 +132,95 @@ mod open {
         assert_eq!(payload(&store, "token:ada").await.expect("get"), None);
     }
 
+    /// Names whatever a key may have in it.
+    #[tokio::test]
+    async fn hostile_names_do_not_meet() {
+        in_state("open");
+        let store = KeyringStore::open(config()).await.expect("open");
+        let long = "k".repeat(Key::MAX_BYTES);
+        let names = [
+            "a",
+            "A",
+            "a ",
+            " a",
+            "a'b",
+            "a\"b",
+            "a\\b",
+            "*",
+            "?",
+            "%00",
+            "a@b",
+            "a:b",
+            "../a",
+            "${HOME}",
+            "\u{202e}a",
+            "ä",
+            "a\u{308}",
+            "🔑",
+            &long,
+            &long[1..],
+        ];
+        for (number, name) in (0_u8..).zip(names) {
+            put(&store, name, &[number]).await.expect(name);
+        }
+        for (number, name) in (0_u8..).zip(names) {
+            assert_eq!(payload(&store, name).await.expect(name), Some(vec![number]), "{name:?}");
+        }
+    }
+
+    /// In the child, how often it is to add.
+    const ADD: &str = "STRATA_TEST_ADD";
+    const PROCESSES: u32 = 3;
+    const TIMES: u32 = 10;
+
+    /// Adds one to the number in `n`, again and again while others are faster.
+    async fn add(store: &dyn Store) {
+        loop {
+            let found = store.get(&key("n")).await.expect("get").expect("there");
+            let number = u32::from_le_bytes(found.payload.as_bytes().try_into().expect("a number"));
+            let write = Write::Put {
+                payload: Payload::from(&(number + 1).to_le_bytes()[..]),
+                expiry: Keep::Keep,
+                tags: Keep::Keep,
+            };
+            let op = Op { key: key("n"), guard: Guard::Version(found.version), write };
+            match store.commit(Batch::one(Timestamp::from_millis(1), Durability::Process, op)).await {
+                Ok(_) => return,
+                Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn processes_that_share_a_lock_file_lose_no_update() {
+        in_state("open");
+        let home = std::env::var("HOME").expect("the private home");
+        let service = "strata-test-processes";
+        let config =
+            KeyringConfig::new(service).timeout(Duration::from_mins(2)).lock_file(home + "/run/lock");
+        let store = KeyringStore::open(config).await.expect("open");
+        if std::env::var_os(ADD).is_some() {
+            for _ in 0..TIMES {
+                add(&store).await;
+            }
+            return;
+        }
+        put(&store, "n", &0_u32.to_le_bytes()).await.expect("put");
+        let this = std::env::current_exe().expect("a program");
+        let name = "open::processes_that_share_a_lock_file_lose_no_update";
+        let child = || {
+            let mut command = std::process::Command::new(&this);
+            command.args(["--exact", name]).env(ADD, "1").stdout(std::process::Stdio::null());
+            command.spawn().expect("a child")
+        };
+        let children: Vec<_> = (0..PROCESSES).map(|_| child()).collect();
+        for mut child in children {
+            assert!(child.wait().expect("it ends").success());
+        }
+        let sum = (PROCESSES * TIMES).to_le_bytes();
+        assert_eq!(payload(&store, "n").await.expect("get").as_deref(), Some(&sum[..]));
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn sixteen_tasks_at_once() {
         in_state("open");
@@ -161,6 +256,20 @@ mod locked {
         assert_eq!(error.kind(), ErrorKind::Locked, "{error:?}");
         let error = left.discard(LEFT_STORE).await.expect_err("locked");
         assert_eq!(error.kind(), ErrorKind::Locked, "{error:?}");
+    }
+}
+
+mod denied {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_keyring_that_lets_nobody_in_is_neither_locked_nor_missing() {
+        in_state("denied");
+        let error = Keyring::open(config()).await.expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+        let keys = KeyringKeys::new(config()).expect("nothing is asked yet");
+        assert_eq!(keys.load(LEFT_STORE).await.expect_err("refused").kind(), ErrorKind::Denied);
+        assert_eq!(keys.create(LEFT_STORE, "x").await.expect_err("refused").kind(), ErrorKind::Denied);
     }
 }
 

@@ -75,17 +75,13 @@ impl<R: Bound> Bearer<R> {
         self.id.to_string()
     }
 
+    /// An application's value: of Strata's own, whatever type is asked for, it sees none.
     pub(crate) async fn get<T: Value>(&self, name: &str) -> Result<Option<T>> {
         self.read(|record| if name.starts_with(OWN) { Ok(None) } else { record.values().value(name) }).await
     }
 
     pub(crate) async fn set_as<T: Value>(&self, codec: Codec, name: &str, value: &T) -> Result<()> {
         self.limits.check_name(name)?;
-        self.put(codec, name, value).await
-    }
-
-    /// Stores a value of Strata's own, whose name no application can use.
-    pub(crate) async fn put<T: Value>(&self, codec: Codec, name: &str, value: &T) -> Result<()> {
         let stored = Stored::encode(codec, value, &self.limits)?;
         self.change(|record| record.values_mut().put(name, stored.clone(), &self.limits)).await
     }
@@ -207,6 +203,15 @@ impl<R: Bound> Bearer<R> {
         match self.handle.peek_versioned::<R>(&self.name()).await? {
             Some((record, version)) => self.verify(&record).map(|()| Some((record, version))),
             None => Ok(None),
+        }
+    }
+
+    /// Whether the record is alive and the secret its own; a store that cannot be asked is an error, no end. No activity.
+    pub(crate) async fn is_alive(&self) -> Result<bool> {
+        match self.verified().await {
+            Ok(found) => Ok(found.is_some()),
+            Err(error) if error.kind() == ErrorKind::Gone => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -1,20 +1,22 @@
 //! Tokens at both ends: a client that keeps, refreshes and gives up its tokens, and the server that issues and rotates them.
 //!
-//! Run it with `cargo run -p strata --example secure_tokens`. It keeps its data in a fresh folder and removes it; the clock is moved by
-//! hand, so that a quarter of an hour takes no time.
+//! Run it with `cargo run -p strata --example secure_tokens`. The client's tokens lie in a keyring, as they should, but in one in memory: an
+//! example leaves nothing in yours, and asks you for no password. A program of yours has `KeyringConfig::new("my-program")` and no
+//! `platform`, or `strata::builder().keyring("my-program")` for one process. The server keeps its data in a fresh folder, which is removed; the
+//! clock is moved by hand, so that a quarter of an hour takes no time.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use strata::native::{TokioSpawn, TokioTimer};
+use strata::keyring::keyring_core::{CredentialStore, mock};
 use strata::prelude::*;
 use strata::session::refresh::{RefreshToken, RefreshTokens};
 use strata::session::tokens::{
     RefreshFailure, RefreshRequest, RefreshTransport, RevokeRequest, TokenAnswer, Tokens,
 };
-use strata::{Clock, ErrorKind, Keys, ManualClock, Result};
+use strata::{Clock, ErrorKind, KeyringConfig, Keys, ManualClock, Protection, Result};
 
 /// The way to the server. In a program of yours this is HTTPS; here it is a call.
 #[derive(Debug)]
@@ -59,44 +61,50 @@ fn answer(number: u32, refresh: &RefreshToken) -> TokenAnswer {
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     let clock = Arc::new(ManualClock::default());
-    let server = open(folder.path(), "server", &clock).await?;
-    // Sealed on disk, so that the example shows a restart. Tokens belong into the operating system's keyring, or into memory.
-    let client = open(folder.path(), "client", &clock).await?;
+    let server = open_server(folder.path(), &clock).await?;
+    let keyring: Arc<CredentialStore> = mock::Store::new()?;
+    let keyring = KeyringConfig::new("secure-tokens")
+        .lock_file(folder.path().join("tokens.lock")) // among the processes of this program
+        .platform("a keyring in memory", keyring);
+    let client = open_client(keyring.clone(), &clock).await?;
 
     let issuer = server.refresh_tokens()?;
     let wire = Arc::new(Wire { server: issuer, calls: AtomicU32::new(0), is_down: AtomicBool::new(false) });
-    let tokens = manager(&client, &wire)?;
+    let tokens = client.tokens(Arc::clone(&wire) as Arc<dyn RefreshTransport>)?;
 
     sign_in(&tokens, &wire).await?;
     many_callers(&tokens, &wire, &clock).await?;
-    another_process(&client, &tokens, &wire, &clock).await?;
+    let other = open_client(keyring, &clock).await?;
+    another_process(&other, &tokens, &wire, &clock).await?;
     no_network(&tokens, &wire, &clock).await?;
     theft(&tokens, &wire, &clock).await?;
     sign_out(&tokens, &wire, &clock).await?;
 
     drop((tokens, wire));
+    other.close().await?;
     client.close().await?;
     server.close().await?;
     Ok(())
 }
 
-async fn open(folder: &Path, name: &str, clock: &Arc<ManualClock>) -> Result<Strata> {
+/// The server's store: on disk and sealed.
+async fn open_server(folder: &Path, clock: &Arc<ManualClock>) -> Result<Strata> {
     strata::builder()
-        .sled(folder.join(name))
-        .keys(Keys::file(folder.join(format!("{name}-key"))))
+        .sled(folder.join("server"))
+        .keys(Keys::file(folder.join("server-key")))
         .clock(Arc::clone(clock) as Arc<dyn Clock>)
         .without_sweeper()
         .open()
         .await
 }
 
-fn manager(client: &Strata, wire: &Arc<Wire>) -> Result<Tokens> {
-    let builder =
-        Tokens::builder(client, Arc::clone(wire) as Arc<dyn RefreshTransport>, Arc::new(TokioTimer));
-    match TokioSpawn::current() {
-        Some(tasks) => builder.spawn(Arc::new(tasks)).build(),
-        None => builder.build(),
-    }
+/// The client's store: the system's keyring, or memory where there is none; never a disk. Which it is, the program says.
+async fn open_client(keyring: KeyringConfig, clock: &Arc<ManualClock>) -> Result<Strata> {
+    let builder = strata::builder().keyring_with(keyring).or_memory();
+    let client = builder.clock(Arc::clone(clock) as Arc<dyn Clock>).open().await?;
+    println!("{}", client.report());
+    assert_eq!(client.report().protection, Protection::OsKeyring);
+    Ok(client)
 }
 
 /// The user signed in at the server, by whatever means; the client keeps what it was given.
@@ -127,14 +135,15 @@ async fn many_callers(tokens: &Tokens, wire: &Wire, clock: &ManualClock) -> Resu
     Ok(())
 }
 
-/// A second process on the same store takes what the first obtained, and the other way round.
+/// A second process of the program finds the same tokens in the keyring, and takes what the first obtained, or the other way round.
 async fn another_process(
-    client: &Strata,
+    other: &Strata,
     tokens: &Tokens,
     wire: &Arc<Wire>,
     clock: &ManualClock,
 ) -> Result<()> {
-    let sibling = manager(client, wire)?;
+    let sibling = other.tokens(Arc::clone(wire) as Arc<dyn RefreshTransport>)?;
+    assert_eq!(sibling.accounts().await?, ["ada@example.org"]);
     clock.advance(14.minutes());
     let (one, two) =
         tokio::join!(tokens.access_token("ada@example.org"), sibling.access_token("ada@example.org"));

@@ -160,8 +160,8 @@ impl Builder {
 
     /// Opens only a store that somebody has begun. One without a header is refused ([`ErrorKind::Gone`] when it is empty,
     /// else [`ErrorKind::Foreign`]) and left as it is, where it would otherwise be bound to the keys that are given, or marked as
-    /// plaintext. A keyring has no
-    /// header and is opened all the same. For programs that only look. Whether a folder may be made is said in the store's own configuration.
+    /// plaintext. A keyring has no header and is opened all the same. For programs that only look. Whether a folder may be made is said
+    /// in the store's own configuration.
     pub fn existing(mut self) -> Self {
         self.existing = true;
         self

@@ -67,7 +67,7 @@ impl Choice {
             Self::Undecided => Err(Error::new(
                 ErrorKind::Invalid,
                 "open",
-                "no store was chosen; name one, such as `.sled(\"./data\")` or `.memory()`",
+                "no store was chosen; name one, such as `.sled(\"./data\")` or `.memory()`; `.or_memory()` is said of a keyring, after it",
             )),
             #[cfg(feature = "sled")]
             Self::Sled(config, dir) => {

@@ -1,4 +1,4 @@
-//! `strata::open` and a keyring's store over a real Secret Service: open, locked, absent. `cargo xtask test` starts a private one in
+//! `strata::open` and a keyring's store over a real Secret Service: open, locked, refusing, absent. `cargo xtask test` starts a private one in
 //! each state and runs the tests of the module with its name; a test that finds itself elsewhere fails.
 #![cfg(all(
     unix,
@@ -10,19 +10,28 @@
     feature = "ttl"
 ))]
 
+mod keyset;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use strata::{Builder, ErrorKind, KeyringConfig, Protection};
+use strata::{Builder, ErrorKind, KeyringConfig, KeyringKeys, Protection};
 
 /// The variable that says which state the service is in.
 const STATE: &str = "STRATA_TEST_SECRET_SERVICE";
 /// The folder, in the private home, of the store that the open service leaves for the locked one.
 const LEFT: &str = "left-by-the-open-one";
 
-/// Fails unless the private service is in this state.
+/// Fails unless the private service is in this state, and is private: its bus lies in the home that was made for it.
 fn in_state(state: &str) {
     let found = std::env::var(STATE).unwrap_or_default();
     assert_eq!(found, state, "these tests need a private Secret Service; run `cargo xtask test`");
+    let [home, bus] =
+        ["HOME", "DBUS_SESSION_BUS_ADDRESS"].map(|name| std::env::var(name).unwrap_or_default());
+    assert!(
+        bus.starts_with(&format!("unix:path={home}/")) && home.len() > 1,
+        "`{bus}` is somebody's own bus"
+    );
 }
 
 fn home() -> std::path::PathBuf {
@@ -55,6 +64,14 @@ mod open {
     }
 
     #[tokio::test]
+    async fn s28_a_keyset_lives_in_the_system_keyring_from_its_first_key_to_its_next() {
+        in_state("open");
+        let config = KeyringConfig::new("strata-test-keyset").timeout(Duration::from_mins(2));
+        let keyring = KeyringKeys::new(config).expect("a configuration");
+        keyset::lives(Arc::new(keyring), &home().join("keyset")).await;
+    }
+
+    #[tokio::test]
     async fn secrets_outlive_the_program_that_kept_them() {
         in_state("open");
         let db = keyring("strata-test-umbrella").or_memory().open().await.expect("open");
@@ -79,6 +96,20 @@ mod locked {
         assert!(!home().join("data/strata").exists(), "no key file was made");
         let error = keyring("strata-test-umbrella").or_memory().open().await.map(drop).expect_err("locked");
         assert_eq!(error.kind(), ErrorKind::Locked, "{error:?}");
+    }
+}
+
+mod denied {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_keyring_that_refuses_is_an_error_and_no_reason_for_a_file_or_for_memory() {
+        in_state("denied");
+        let error = strata::open(home().join("refused")).await.map(drop).expect_err("no keys can be kept");
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+        assert!(!home().join("data/strata").exists(), "no key file was made");
+        let error = keyring("strata-test-umbrella").or_memory().open().await.map(drop).expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
     }
 }
 

@@ -94,8 +94,15 @@ impl Timer for Patient {
 fn outside_a_runtime_a_timer_is_asked_for() {
     let desk = Desk::default();
     let error = block_on(strata_adapter_keyring::Keyring::open(desk.config())).expect_err("no runtime");
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Invalid,
+        "not `there is no keyring`, which lets secrets go elsewhere"
+    );
     assert!(error.to_string().contains("timer"), "{error}");
+    let keys = strata_adapter_keyring::KeyringKeys::new(desk.config()).expect("a configuration");
+    let error = block_on(strata_core::KeyProvider::load(&keys, strata_core::StoreId::new([1; 16])));
+    assert_eq!(error.expect_err("no runtime").kind(), ErrorKind::Invalid);
 
     block_on(async {
         let store = opened(desk.config().timer(Arc::new(Patient))).await;
@@ -130,4 +137,65 @@ async fn two_keyrings_of_one_service_take_turns() {
     begun.await.expect("task").expect("commit");
     waiting.await.expect("task").expect("commit");
     assert_eq!(payload(&first, "a").await, b"three");
+}
+
+#[tokio::test]
+async fn s38_callers_that_give_up_early_fill_no_queue() {
+    let desk = Desk::default();
+    let store = opened(desk.config().timeout(NEVER)).await;
+    written(&store, "a", b"one").await;
+    desk.arm(1, Act::Hang);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut begun = pin!(commit(&store, "a", Guard::Present, put(b"two")));
+    assert!(begun.as_mut().poll(&mut context).is_pending());
+    desk.wait_for_hang();
+    let mut refused = None;
+    for asked in 0..5_000 {
+        // Each gives up long before its own time is over.
+        let mut call = pin!(commit(&store, "a", Guard::Any, put(b"three")));
+        if let std::task::Poll::Ready(done) = call.as_mut().poll(&mut context) {
+            refused = Some((asked, done.expect_err("the keyring hangs")));
+            break;
+        }
+    }
+    let (asked, error) = refused.expect("the queue has an end");
+    assert!((1_000..2_000).contains(&asked), "{asked}");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(error.to_string().contains("nothing was asked of it"), "{error}");
+    desk.let_go();
+    begun.await.expect("it goes on");
+    while let Err(error) = strata_core::Store::get(&store, &super::key("a")).await {
+        // What was given up is thrown away first.
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(payload(&store, "a").await, b"two", "nothing is made that nobody waits for");
+}
+
+#[tokio::test]
+async fn a_call_given_up_while_another_keyring_had_its_turn_is_not_made() {
+    for _ in 0..50 {
+        let desk = Desk::default();
+        let config = desk.config().timeout(NEVER);
+        let (first, second) = (opened(config.clone()).await, opened(config).await);
+        written(&first, "a", b"one").await;
+        written(&second, "a", b"one").await;
+        desk.arm(1, Act::Hang);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut begun = pin!(commit(&first, "a", Guard::Present, put(b"two")));
+        assert!(begun.as_mut().poll(&mut context).is_pending());
+        desk.wait_for_hang();
+        {
+            // Its own thread is free, and waits for the other's turn to end.
+            let mut waiting = pin!(commit(&second, "a", Guard::Any, put(b"three")));
+            assert!(waiting.as_mut().poll(&mut context).is_pending());
+            for _ in 0..200 {
+                std::thread::yield_now();
+            }
+        }
+        desk.let_go();
+        begun.await.expect("the first is made");
+        // Behind whatever the second thread had begun.
+        assert_eq!(payload(&second, "a").await, b"two", "nobody waited for the other any more");
+    }
 }

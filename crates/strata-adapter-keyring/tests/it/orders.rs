@@ -63,17 +63,16 @@ fn no_order_loses_an_update() {
     }
 }
 
+/// Values lie elsewhere, which takes every step that a value in its entry takes, and more.
 #[test]
 fn s13_no_order_brings_back_what_was_removed() {
-    for elsewhere in [false, true] {
-        let count = every_schedule(|| {
-            let (store, handle) = number(elsewhere);
-            let tasks = vec![add(&handle, 1), add(&handle, 10), remove(&handle)];
-            let check = Box::new(move || {
-                assert_eq!(block_on(handle.get::<u32>("n")).expect("get"), None, "it came back");
-            });
-            World { store, tasks, check }
+    let count = every_schedule(|| {
+        let (store, handle) = number(true);
+        let tasks = vec![add(&handle, 1), add(&handle, 10), remove(&handle)];
+        let check = Box::new(move || {
+            assert_eq!(block_on(handle.get::<u32>("n")).expect("get"), None, "it came back");
         });
-        assert!(count >= 600, "all orders of two changes and a removal: {count}");
-    }
+        World { store, tasks, check }
+    });
+    assert!(count >= 600, "all orders of two changes and a removal: {count}");
 }

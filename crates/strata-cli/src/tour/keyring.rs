@@ -1,5 +1,7 @@
 //! The system's keyring: whether there is one, and a secret kept where there is, or is not. Nothing is written into the user's own.
 
+use std::sync::Arc;
+
 use strata::keyring::keyring_core::mock;
 use strata::{Builder, ErrorKind, Keyring, KeyringConfig, Protection, Strata};
 
@@ -23,14 +25,17 @@ pub(super) async fn secrets(no_keyring: bool) -> Told {
 }
 
 async fn in_memory() -> Told {
-    let db = strata::builder().keyring(SERVICE).or_memory().open().await?;
+    // A keyring could come up this very moment: with a clock that is given, opening writes nothing into it.
+    let clock = Arc::new(strata::native::system_clock().open());
+    let wanted = || strata::builder().keyring(SERVICE).or_memory().clock(Arc::clone(&clock) as _);
+    let db = wanted().open().await?;
     let report = db.report();
     held(
         report.instead.is_some() && report.protection == Protection::Plaintext,
         "the report says what was missing",
     )?;
     keep(&db).await?;
-    let least = strata::builder().keyring(SERVICE).or_memory().require(Protection::OsKeyring).open().await;
+    let least = wanted().require(Protection::OsKeyring).open().await;
     super::refused(least, ErrorKind::Downgrade, "memory where a keyring was required")?;
     Ok("none here: a secret kept in memory, as was asked and is reported; refused where a keyring is required".to_owned())
 }

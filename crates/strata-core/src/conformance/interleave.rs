@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::batch::{Batch, Committed};
@@ -22,17 +22,41 @@ pub struct Stepped {
     pausing: AtomicBool,
     /// How often a call has given way.
     stops: AtomicUsize,
+    /// What calls have reached since that was last asked.
+    reached: Mutex<Vec<Reach>>,
+}
+
+/// What a call reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reach {
+    Read(Key),
+    Write(Key),
+    ReadAll,
 }
 
 impl Stepped {
     /// A store that calls reach in the order they come, until it is told to pause.
     pub fn over(inner: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { inner, pausing: AtomicBool::new(false), stops: AtomicUsize::new(0) })
+        Arc::new(Self {
+            inner,
+            pausing: AtomicBool::new(false),
+            stops: AtomicUsize::new(0),
+            reached: Mutex::default(),
+        })
     }
 
     /// From now on calls give way first, or no longer do.
     pub fn pause(&self, pausing: bool) {
         self.pausing.store(pausing, Ordering::SeqCst);
+    }
+
+    /// What calls have reached since this was last asked.
+    pub(super) fn reached(&self) -> Vec<Reach> {
+        std::mem::take(&mut self.reached.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn reaches(&self, what: impl IntoIterator<Item = Reach>) {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).extend(what);
     }
 
     async fn give_way(&self) {
@@ -54,16 +78,19 @@ impl Stepped {
 impl Store for Stepped {
     async fn get(&self, key: &Key) -> Result<Option<Record>> {
         self.give_way().await;
+        self.reaches([Reach::Read(key.clone())]);
         self.inner.get(key).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed> {
         self.give_way().await;
+        self.reaches(batch.ops.iter().map(|op| Reach::Write(op.key.clone())));
         self.inner.commit(batch).await
     }
 
     async fn scan(&self, scan: Scan) -> Result<Page> {
         self.give_way().await;
+        self.reaches([Reach::ReadAll]);
         self.inner.scan(scan).await
     }
 
@@ -172,7 +199,7 @@ fn run(world: World, mut choose: impl FnMut(usize, usize) -> usize) {
 
 /// Polls a task up to its next store call. A task that only lets others run, as after a lost race, is polled on: what it does
 /// between two calls nobody else can see.
-fn runs_to_its_end(store: &Stepped, task: &mut Task) -> bool {
+pub(super) fn runs_to_its_end(store: &Stepped, task: &mut Task) -> bool {
     let mut context = Context::from_waker(Waker::noop());
     let before = store.stops.load(Ordering::SeqCst);
     while task.as_mut().poll(&mut context).is_pending() {

@@ -27,6 +27,8 @@ mod faulty;
 mod guards;
 #[cfg(not(target_arch = "wasm32"))]
 mod interleave;
+#[cfg(not(target_arch = "wasm32"))]
+mod interleave_distinct;
 mod kept;
 mod limits;
 #[cfg(not(target_arch = "wasm32"))]
@@ -52,6 +54,8 @@ pub use faulty::{Fault, Faulty, every_call};
 pub use guards::guards;
 #[cfg(not(target_arch = "wasm32"))]
 pub use interleave::{Stepped, Task, World, every_schedule, sampled_schedules};
+#[cfg(not(target_arch = "wasm32"))]
+pub use interleave_distinct::every_distinct_schedule;
 pub use kept::Kept;
 pub use limits::limits;
 #[cfg(not(target_arch = "wasm32"))]

@@ -33,6 +33,8 @@ pub struct AuthSession<C = ()> {
     claims: PhantomData<fn() -> C>,
 }
 
+crate::session_values::keeps_values!([C: strata_core::Value] AuthSession<C>);
+
 /// Who it is.
 impl<C: Value> AuthSession<C> {
     pub(super) fn new(registry: Arc<Registry>, bearer: Bearer<AuthRecord>) -> Self {
@@ -54,11 +56,7 @@ impl<C: Value> AuthSession<C> {
 
     /// Whether the session is alive and the token is its own.
     pub async fn is_authenticated(&self) -> Result<bool> {
-        match self.bearer.verified().await {
-            Ok(found) => Ok(found.is_some()),
-            Err(error) if error.kind() == ErrorKind::Gone => Ok(false),
-            Err(error) => Err(error),
-        }
+        self.bearer.is_alive().await
     }
 
     /// Whether the user has this role.

@@ -55,9 +55,13 @@ pub(super) fn platform(name: &str) -> Result<String> {
         "macos"
     } else if is_word("cros") || has(&"chrome os") || has(&"chromeos") || has(&"chromium os") {
         "chromeos"
+    } else if let Some(bsd) = ["freebsd", "openbsd", "netbsd"].into_iter().find(has) {
+        bsd
     } else if has(&"linux") || is_word("x11") {
         "linux"
-    } else if name.len() <= LONGEST_PLATFORM {
+    } else if name.len() <= LONGEST_PLATFORM && !name.contains('/') {
+        // A name nobody knows is one. `product/version` is a header that names no system, and its version would make each
+        // update another system.
         &name
     } else {
         "other"
@@ -194,6 +198,9 @@ mod tests {
             ("microsoft something", "microsoft something"),
             ("Linux x86_64", "linux"),
             (" FreeBSD ", "freebsd"),
+            ("Mozilla/5.0 (X11; FreeBSD amd64; rv:127.0) Gecko/20100101 Firefox/127.0", "freebsd"),
+            ("curl/8.5.0", "other"),
+            ("MyApp/3.2.1 (build 77)", "other"),
             (&"x".repeat(65), "other"),
         ] {
             assert_eq!(platform(given).expect(given), expected, "{given}");

@@ -155,10 +155,9 @@ impl<'m> Migrate<'m> {
     }
 
     /// Nothing if the next try may come to something else than `error`.
-    async fn check_open(&self, session: &Session, error: Error) -> Result<()> {
+    pub(super) async fn check_open(&self, session: &Session, error: Error) -> Result<()> {
         let is_active = self.guests.roots().load(self.guest).await?.root.is_active();
-        let is_open = matches!(session.bearer().verified().await, Ok(Some(_)));
-        if is_active && !is_open { Err(error) } else { Ok(()) }
+        if is_active && !session.bearer().is_alive().await? { Err(error) } else { Ok(()) }
     }
 
     async fn try_at_once(&self, found: &Found, session: &mut Session, user: &str) -> Result<Option<Done>> {
@@ -273,7 +272,7 @@ pub(super) fn contended() -> Error {
 }
 
 #[cold]
-fn nothing_begun() -> Error {
+pub(super) fn nothing_begun() -> Error {
     let message = "no migration of this guest has begun; migrate it with its session";
     Error::new(ErrorKind::Gone, "finish migration", message)
 }

@@ -37,7 +37,7 @@ impl Preferences {
     /// Makes a setting, in place of one that may be there.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] for an empty name; [`ErrorKind::TooLarge`] over [`Preferences::MAX_COUNT`],
+    /// [`ErrorKind::Invalid`] for a name that is empty or has control characters; [`ErrorKind::TooLarge`] over [`Preferences::MAX_COUNT`],
     /// [`Preferences::MAX_NAME_BYTES`] or [`Preferences::MAX_TEXT_BYTES`]. Then nothing has changed.
     pub fn set(&mut self, name: &str, value: impl Into<Preference>) -> Result<()> {
         let value = value.into();
@@ -134,8 +134,8 @@ impl From<String> for Preference {
 }
 
 fn check(name: &str, value: &Preference) -> Result<()> {
-    if name.is_empty() {
-        let message = "the name of a preference is empty; give it at least one character";
+    if name.is_empty() || name.chars().any(char::is_control) {
+        let message = "the name of a preference is empty or has a control character; give it at least one visible character";
         return Err(Error::new(ErrorKind::Invalid, "change preferences", message));
     }
     if name.len() > Preferences::MAX_NAME_BYTES {
@@ -195,7 +195,10 @@ mod tests {
         let mut none = Preferences::new();
         assert_eq!(none.set("a", long.as_str()).expect_err("too long").kind(), ErrorKind::TooLarge);
         assert_eq!(none.set(&long, true).expect_err("too long").kind(), ErrorKind::TooLarge);
-        assert_eq!(none.set("", true).expect_err("empty").kind(), ErrorKind::Invalid);
+        for bad in ["", "a\nb", "\u{7}"] {
+            assert_eq!(none.set(bad, true).expect_err("no name").kind(), ErrorKind::Invalid);
+        }
+        Codec::Json.decode::<Preferences>(br#"{"a\nb":{"Flag":true}}"#).expect_err("no name");
         assert!(none.is_empty(), "refused settings leave nothing");
         let text = format!("{{\"a\":{{\"Text\":\"{long}\"}}}}");
         Codec::Json.decode::<Preferences>(text.as_bytes()).expect_err("too long");

@@ -5,7 +5,7 @@
 use strata_core::{Error, ErrorKind, Handle, Lifted, Result, Set, Tag};
 
 use super::guest::is_lost;
-use super::migrate::{Migrate, Pair, contended};
+use super::migrate::{Migrate, Pair, contended, nothing_begun};
 use super::report::{Fate, Report};
 use super::root::{Found, MARK, Plan, Root};
 use super::rules::relay;
@@ -36,48 +36,52 @@ impl Migrate<'_> {
             match step {
                 Ok(()) => {}
                 // Another run was faster: go on from where that one has come.
-                Err(error) if is_lost(&error) && !self.has_stopped(session).await => {}
+                Err(error) if is_lost(&error) => self.check_goes_on(session, error).await?,
                 Err(error) => return Err(error),
             }
         }
         Err(contended())
     }
 
-    /// Whether a loss is the end of it: nothing has begun, by any run, and the session is not open any more.
-    async fn has_stopped(&self, session: Option<&Session>) -> bool {
-        // Anything else the next look at the root tells, failures included.
-        let found = self.guests.roots().load(self.guest).await;
-        let has_begun = found.is_ok_and(|found| !found.root.is_active());
-        let is_open = match session {
-            Some(session) => matches!(session.bearer().verified().await, Ok(Some(_))),
-            None => false,
-        };
-        !has_begun && !is_open
+    /// Nothing if the next try may come to something else than `error`: a migration has begun, by whichever run, or can
+    /// still begin.
+    async fn check_goes_on(&self, session: Option<&Session>, error: Error) -> Result<()> {
+        match session {
+            Some(session) => self.check_open(session, error).await,
+            None if self.guests.roots().load(self.guest).await?.root.is_active() => Err(error),
+            None => Ok(()),
+        }
     }
 
     /// Makes sure that the session is open; then no guest writes any more.
     async fn begin(&self, found: &Found, session: Option<&Session>, user: &str) -> Result<()> {
-        let Some(session) = session else { return Err(ended()) };
+        let Some(session) = session else { return Err(nothing_begun()) };
         session.bearer().verified().await?.ok_or_else(ended)?;
         let plan = Plan::new(user, &**self.guests.values().random())?;
         self.put(found, Root::Freezing(plan)).await
     }
 
-    /// Gives each value a new version, so that whoever read it before cannot change it. Then, as no guest
-    /// changes them any more, it is decided about all of them; what a rule refuses calls the migration off.
+    /// Freezes all and decides about it; what a rule refuses, and what cannot be read or written down, calls the migration
+    /// off, for it would be met by each run.
     async fn freeze_all(&self, found: &Found, plan: &Plan) -> Result<()> {
+        match self.freeze_and_decide(found, plan).await {
+            Err(error) if !error.is_retryable() => {
+                self.put(found, Root::Active).await?;
+                Err(error)
+            }
+            done => done,
+        }
+    }
+
+    /// Gives each value a new version, so that whoever read it before cannot change it. Then, as no guest
+    /// changes them any more, it is decided about all of them.
+    async fn freeze_and_decide(&self, found: &Found, plan: &Plan) -> Result<()> {
         let (values, users) = (self.values()?, self.guests.user(&plan.user)?);
         for name in values.keys("*").collect().await? {
             self.frozen(&values, &name, plan).await?;
         }
-        match self.rehearse(&users, plan).await {
-            Ok(report) => self.put(found, Root::Moving(plan.clone().with(report))).await,
-            Err(error) if error.is_retryable() => Err(error),
-            Err(error) => {
-                self.put(found, Root::Active).await?;
-                Err(error)
-            }
-        }
+        let report = self.rehearse(&users, plan).await?;
+        self.put(found, Root::Moving(plan.clone().with(report))).await
     }
 
     /// Moves what is left, takes the marks off, and closes.

@@ -16,6 +16,8 @@ pub(super) enum Failure {
     Offline(Option<Duration>),
     /// It answered nonsense.
     Protocol(&'static str),
+    /// It answered with an access token that is of no use here; the rest is stored.
+    Unusable(&'static str),
     /// It answered for somebody else.
     OtherUser,
     /// The store failed.
@@ -49,6 +51,10 @@ impl From<Failure> for Error {
                 ErrorKind::Invalid,
                 format!("{what}; nothing of the answer was stored, the tokens are as they were"),
             ),
+            Failure::Unusable(what) => (
+                ErrorKind::Invalid,
+                format!("{what}; the new refresh token was kept, correct that and retry"),
+            ),
             Failure::OtherUser => (
                 ErrorKind::Denied,
                 "the server answered for another user; nothing was stored, sign in again".to_owned(),
@@ -79,4 +85,18 @@ fn again(error: &Error) -> Error {
         Some(source) => copy.because(source.to_string()),
         None => copy,
     }
+}
+
+/// Whether it is about the record that was read and not about the store, so that others may be as they should.
+pub(super) fn is_of_one_record(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Corrupt
+            | ErrorKind::WrongKey
+            | ErrorKind::MissingKey
+            | ErrorKind::Downgrade
+            | ErrorKind::Mismatch
+            | ErrorKind::Foreign
+            | ErrorKind::Newer
+    )
 }

@@ -56,6 +56,9 @@ impl Timed {
     }
 }
 
+/// Why a token is of no use here and now.
+pub(super) type Unfit = &'static str;
+
 /// What a generation is made with.
 pub(super) struct Making<'m> {
     pub(super) policy: &'m TokenPolicy,
@@ -68,21 +71,34 @@ impl Generation {
     pub(super) fn first(answer: TokenAnswer, making: &Making<'_>) -> Result<Self, Failure> {
         let mut sign_in = [0; 16];
         making.random.fill(&mut sign_in)?;
-        Self::make(Mark { sign_in, number: 1 }, answer, None, making)
+        match Self::make(Mark { sign_in, number: 1 }, answer, None, making)? {
+            (first, None) => Ok(first),
+            (_, Some(unfit)) => Err(Failure::Protocol(unfit)),
+        }
     }
 
-    /// The one that follows this one.
+    /// The one that follows this one. Where its access token is of no use here and now, but its refresh token is one that the server has
+    /// rotated to, it is one without an access token to hand out, and comes with the reason: to throw it away would be to present a spent
+    /// token next time.
     ///
     /// # Errors
     /// [`Failure::OtherUser`] if the answer is about somebody else, [`Failure::Protocol`] if it has no use.
-    pub(super) fn next(&self, answer: TokenAnswer, making: &Making<'_>) -> Result<Self, Failure> {
+    pub(super) fn next(
+        &self,
+        answer: TokenAnswer,
+        making: &Making<'_>,
+    ) -> Result<(Self, Option<Unfit>), Failure> {
         if let (Some(known), Some(said)) = (&self.subject, &answer.subject)
             && known != said
         {
             return Err(Failure::OtherUser);
         }
         let mark = Mark { number: self.mark.number.saturating_add(1), ..self.mark };
-        Self::make(mark, answer, Some(self), making)
+        let rotated = answer.refresh.is_some();
+        match Self::make(mark, answer, Some(self), making)? {
+            (_, Some(unfit)) if !rotated => Err(Failure::Protocol(unfit)),
+            made => Ok(made),
+        }
     }
 
     fn make(
@@ -90,7 +106,7 @@ impl Generation {
         answer: TokenAnswer,
         before: Option<&Self>,
         making: &Making<'_>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<(Self, Option<Unfit>), Failure> {
         let Making { policy, random, now } = *making;
         let TokenAnswer { access, refresh, id, expires_in, refresh_expires_in, subject, user } = answer;
         if user.as_ref().is_some_and(|user| user.len() > MAX_USER)
@@ -98,20 +114,25 @@ impl Generation {
         {
             return Err(Failure::Protocol("the answer's subject or user is empty or too long"));
         }
-        let mut access = making.timed(access, expires_in, policy.access)?;
+        let (mut access, mut unfit) = making.timed(access, expires_in, policy.access)?;
+        let id = id.map(|id| making.timed(id, None, policy.id)).transpose()?;
+        if before.is_none() {
+            unfit = unfit.or(id.as_ref().and_then(|(_, unfit)| *unfit));
+        }
         let end = access.until();
         access.until = policy.usable_until(now, end).as_millis();
         let refresh_at = policy.refresh_at(now, end, random)?.as_millis();
         let kept = before.and_then(|before| before.refresh.as_ref());
-        Ok(Self {
+        let made = Self {
             mark,
             access,
             refresh: making.refresh(refresh, refresh_expires_in, kept)?,
-            id: id.map(|id| making.timed(id, None, policy.id)).transpose()?,
+            id: id.and_then(|(id, unfit)| unfit.is_none().then_some(id)),
             refresh_at,
             subject: subject.or_else(|| before.and_then(|before| before.subject.clone())),
             user: user.or_else(|| before.and_then(|before| before.user.clone())),
-        })
+        };
+        Ok((made, unfit))
     }
 
     /// Whether the access token can be handed out.
@@ -147,20 +168,25 @@ impl Generation {
 }
 
 impl Making<'_> {
-    /// A token and its deadline.
-    fn timed(&self, text: Zeroizing<String>, stated: Option<Duration>, life: Life) -> Result<Timed, Failure> {
+    /// A token and its deadline, which has passed where it is of no use here and now, for the reason that comes with it.
+    fn timed(
+        &self,
+        text: Zeroizing<String>,
+        stated: Option<Duration>,
+        life: Life,
+    ) -> Result<(Timed, Option<Unfit>), Failure> {
         let text = Text::checked(text).map_err(Failure::Protocol)?;
         let hint = Hint::of(text.as_str());
-        if hint.nbf.is_some_and(|nbf| nbf > self.now.saturating_add(self.policy.skew)) {
-            return Err(Failure::Protocol("a token is not valid yet; is the clock of this machine right?"));
-        }
         let until = self.deadline(stated, hint, life);
-        if until <= self.now {
-            return Err(Failure::Protocol(
-                "a token has expired already; is the clock of this machine right?",
-            ));
-        }
-        Ok(Timed { text, until: until.as_millis() })
+        let unfit = if hint.nbf.is_some_and(|nbf| nbf > self.now.saturating_add(self.policy.skew)) {
+            Some("a token is not valid yet; is the clock of this machine right?")
+        } else if until <= self.now {
+            Some("a token has expired already; is the clock of this machine right?")
+        } else {
+            None
+        };
+        let until = if unfit.is_some() { self.now } else { until };
+        Ok((Timed { text, until: until.as_millis() }, unfit))
     }
 
     /// The policy's rule, in one place.
@@ -183,7 +209,10 @@ impl Making<'_> {
     ) -> Result<Option<Timed>, Failure> {
         let life = self.policy.refresh;
         match (rotated, kept) {
-            (Some(text), _) => self.timed(text, stated, life).map(Some),
+            (Some(text), _) => match self.timed(text, stated, life)? {
+                (refresh, None) => Ok(Some(refresh)),
+                (_, Some(unfit)) => Err(Failure::Protocol(unfit)),
+            },
             (None, Some(kept)) => {
                 let until = stated.map(|_| self.deadline(stated, Hint::of(kept.text.as_str()), life));
                 let until = until.unwrap_or(kept.until()).as_millis();

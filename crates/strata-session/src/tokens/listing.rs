@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use strata_core::{Error, ErrorKind, Result, Timestamp};
 
 use super::accounts::{Account, Core};
+use super::failure::is_of_one_record;
 
 /// How many accounts there may be.
 const MAX_ACCOUNTS: usize = 256;
@@ -58,8 +59,10 @@ impl Core {
     async fn make_room(&self) -> Result<()> {
         let mut empty = Vec::new();
         for name in self.listed().await? {
-            if self.read(&Account::parse(&name)?).await?.until().is_none() {
-                empty.push(name);
+            match self.read(&Account::parse(&name)?).await {
+                Ok(record) if record.until().is_none() => empty.push(name),
+                Err(error) if !is_of_one_record(&error) => return Err(error),
+                _ => {}
             }
         }
         let change = |found: Option<Vec<Listed>>| {

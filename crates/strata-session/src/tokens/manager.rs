@@ -8,7 +8,7 @@ use strata_core::{Error, ErrorKind, Handle, Result, Spawn, Timer};
 use super::accounts::{Account, Act, Core};
 use super::answer::TokenAnswer;
 use super::builder::TokensBuilder;
-use super::failure::{Failure, signed_out};
+use super::failure::{Failure, is_of_one_record, signed_out};
 use super::flight::{Flights, Landing};
 use super::generation::{Generation, Mark, Timed};
 use super::outcome::{Renewal, Renewed, TokenInfo};
@@ -104,7 +104,9 @@ impl Tokens {
             match self.refreshed(&account, current.mark, false).await {
                 Ok(next) if next.is_usable(self.core.now()) => return Ok(AccessToken::of(next)),
                 Ok(_) => {}
-                Err(Failure::Offline(_) | Failure::Protocol(_)) if current.is_usable(self.core.now()) => {
+                Err(Failure::Offline(_) | Failure::Protocol(_) | Failure::Unusable(_))
+                    if current.is_usable(self.core.now()) =>
+                {
                     return Ok(AccessToken::of(Arc::new(current)));
                 }
                 Err(failure) => return Err(failure.into()),
@@ -213,17 +215,21 @@ impl Tokens {
     /// would have lived; at most eight per account.
     ///
     /// # Errors
-    /// What the store reports. An unreachable server is none: see [`Revocations::left`].
+    /// What the store reports. An unreachable server is none: see [`Revocations::left`]. A record that cannot be opened is reported when the
+    /// others have been gone through.
     pub async fn revoke_pending(&self) -> Result<Revocations> {
         self.core.drain().await
     }
 
-    /// The accounts that have tokens, in the order of their first sign-in.
+    /// The accounts that have tokens, in the order of their first sign-in; among them those whose record cannot be opened any more, which
+    /// only [`forget`](Self::forget) removes.
     pub async fn accounts(&self) -> Result<Vec<String>> {
         let mut accounts = Vec::new();
         for name in self.core.listed().await? {
-            if self.core.read(&Account::parse(&name)?).await?.live.is_some() {
-                accounts.push(name);
+            match self.core.read(&Account::parse(&name)?).await {
+                Ok(record) if record.live.is_none() => {}
+                Err(error) if !is_of_one_record(&error) => return Err(error),
+                _ => accounts.push(name),
             }
         }
         Ok(accounts)

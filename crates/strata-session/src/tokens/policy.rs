@@ -7,9 +7,9 @@ use strata_core::{Error, ErrorKind, Random, Result, Timestamp};
 /// The times of a [`Tokens`](super::Tokens) manager.
 ///
 /// The life of a token is what the answer's `expires_in` says; without that, up to the `exp` of a JWT; without either, the usual life
-/// here. An `exp` beside an `expires_in` can only shorten it, and nothing is kept longer than the longest life here. An `exp` that has
-/// passed, or an `nbf` later than the skew from now, makes the whole answer a failure: the token is of no use, or the local clock is
-/// wrong.
+/// here. An `exp` beside an `expires_in` can only shorten it, and nothing is kept longer than the longest life here. A token whose `exp` has
+/// passed, or whose `nbf` is later than the skew from now, is of no use, or the local clock is wrong: the answer to a sign-in is then
+/// refused; of the answer to a refresh the rotated refresh token is kept, for the one before is spent.
 ///
 /// | time | default | |
 /// |---|---|---|
@@ -17,9 +17,12 @@ use strata_core::{Error, ErrorKind, Random, Result, Timestamp};
 /// | `longest_access`, `longest_refresh`, `longest_id` | 24 h, 400 d, 24 h | the longest life, whatever they say |
 /// | `early`, `jitter` | 60 s, 30 s | an access token is refreshed this long before its end, and up to so much earlier; never before half of its life |
 /// | `skew` | 30 s | it is not handed out this long before its end, at most a quarter of its life |
-/// | `timeout` | 10 s | the longest call to the server |
-/// | `lease` | 15 s | how long a process that refreshes keeps siblings waiting, at least the timeout |
+/// | `timeout` | 4 s | the longest call to the server; a refresh that has no answer is tried a second time at once |
+/// | `lease` | 8 s | how long a process that refreshes keeps siblings waiting, at least twice the timeout |
 /// | `poll` | 250 ms | how often a waiting sibling looks |
+///
+/// A server that rotates may have done so when its answer is lost, and takes the old token for a retry only for a short time: 10 seconds in
+/// [`RefreshTokens`](crate::refresh::RefreshTokens). So the second try, and that of a sibling after the lease, have to come within it.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct TokenPolicy {
@@ -54,8 +57,8 @@ impl Default for TokenPolicy {
             early: MINUTE,
             jitter: Duration::from_secs(30),
             skew: Duration::from_secs(30),
-            timeout: Duration::from_secs(10),
-            lease: Duration::from_secs(15),
+            timeout: Duration::from_secs(4),
+            lease: Duration::from_secs(8),
             poll: Duration::from_millis(250),
         }
     }
@@ -100,7 +103,7 @@ impl TokenPolicy {
         self
     }
 
-    /// How long a process that refreshes keeps its siblings waiting, and how often they look.
+    /// How long a process that refreshes keeps its siblings waiting, at least twice the timeout, and how often they look.
     pub const fn lease(mut self, lease: Duration, poll: Duration) -> Self {
         self.lease = lease;
         self.poll = poll;
@@ -113,8 +116,8 @@ impl TokenPolicy {
         let second = Duration::from_secs(1);
         let wrong = if lives.iter().any(|life| life.usual < second || life.usual > life.longest) {
             "a usual life is under a second or over the longest"
-        } else if self.timeout.is_zero() || self.lease < self.timeout {
-            "the timeout is zero, or the lease is shorter than it"
+        } else if self.timeout.is_zero() || self.lease < self.timeout.saturating_mul(2) {
+            "the timeout is zero, or the lease is shorter than twice that"
         } else if self.poll < Duration::from_millis(1) || self.poll > self.lease {
             "the poll interval is under a millisecond or over the lease"
         } else {

@@ -49,17 +49,23 @@ impl Core {
             return Ok(Arc::new(live.clone()));
         }
         let token = live.renewal(self.now()).ok_or(Failure::SignedOut)?;
-        let request = RefreshRequest {
+        let request = || RefreshRequest {
             account: &account.name,
             token: token.text.as_str(),
             subject: live.subject.as_deref(),
         };
-        match self.in_time(self.transport.refresh(request)).await {
+        let mut answer = self.in_time(self.transport.refresh(request())).await;
+        if let Err(RefreshFailure::Unanswered) = answer {
+            // The server may have rotated, and its window for the retry is short: nobody may come for a token again before it is over.
+            answer = self.in_time(self.transport.refresh(request())).await;
+        }
+        match answer {
             Ok(answer) => self.accept(account, &record, live, answer).await,
             Err(RefreshFailure::Invalid) => self.dismiss(account, base).await,
             Err(RefreshFailure::Offline { retry_after }) => {
                 Err(self.discourage(account, Failure::Offline(retry_after)))
             }
+            Err(RefreshFailure::Unanswered) => Err(self.discourage(account, Failure::Offline(None))),
             Err(RefreshFailure::Protocol(what)) => Err(self.discourage(account, Failure::Protocol(what))),
         }
     }
@@ -71,7 +77,7 @@ impl Core {
     ) -> Result<T, RefreshFailure> {
         match select(pin!(call), self.timer.sleep(self.policy.timeout)).await {
             Either::Left((answer, _)) => answer,
-            Either::Right(((), _)) => Err(RefreshFailure::OFFLINE),
+            Either::Right(((), _)) => Err(RefreshFailure::Unanswered),
         }
     }
 
@@ -82,8 +88,8 @@ impl Core {
         live: &Generation,
         answer: TokenAnswer,
     ) -> Landing {
-        let next = match live.next(answer, &self.making()) {
-            Ok(next) => next,
+        let (next, unfit) = match live.next(answer, &self.making()) {
+            Ok(made) => made,
             Err(failure) => {
                 if let Failure::OtherUser = failure {
                     let kind = SecurityEventKind::InvalidUse(Misuse::OtherUser);
@@ -95,7 +101,11 @@ impl Core {
         let unsaved = Arc::new(Unsaved { base: live.mark, next, listed_until: record.listed_until });
         // From here on it is in memory until the store has it: the old refresh token may be spent.
         self.hold(account, &unsaved);
-        self.place(account, &unsaved).await
+        let landing = self.place(account, &unsaved).await?;
+        match unfit {
+            Some(what) if landing.is(&unsaved.next) => Err(self.discourage(account, Failure::Unusable(what))),
+            _ => Ok(landing),
+        }
     }
 
     /// Stores a generation in place of exactly the one it follows, or finds out why that cannot be.

@@ -3,6 +3,7 @@
 use strata_core::Result;
 
 use super::accounts::{Account, Act, Core};
+use super::failure::is_of_one_record;
 use super::text::Text;
 use super::transport::{RefreshFailure, RevokeRequest};
 
@@ -27,20 +28,32 @@ impl Core {
                 let _ = self.place(&account, &unsaved).await;
             }
         }
-        let (mut done, mut offline) = (Revocations::default(), false);
+        let (mut done, mut offline, mut unreadable) = (Revocations::default(), false, None);
         for name in self.listed().await? {
-            let account = Account::parse(&name)?;
-            while !offline {
-                let Some(text) = self.claim(&account).await? else { break };
-                match self.revoke(&account, &text).await? {
-                    Some(true) => done.revoked += 1,
-                    Some(false) => {}
-                    None => offline = true,
-                }
+            match self.drain_account(&Account::parse(&name)?, &mut done, &mut offline).await {
+                Err(error) if is_of_one_record(&error) => unreadable = unreadable.or(Some(error)),
+                drained => drained?,
             }
-            done.left += self.read(&account).await?.waiting();
         }
-        Ok(done)
+        unreadable.map_or(Ok(done), Err)
+    }
+
+    async fn drain_account(
+        &self,
+        account: &Account,
+        done: &mut Revocations,
+        offline: &mut bool,
+    ) -> Result<()> {
+        while !*offline {
+            let Some(text) = self.claim(account).await? else { break };
+            match self.revoke(account, &text).await? {
+                Some(true) => done.revoked += 1,
+                Some(false) => {}
+                None => *offline = true,
+            }
+        }
+        done.left += self.read(account).await?.waiting();
+        Ok(())
     }
 
     /// The next revocation that is due. It is counted and put off before it is sent, so that of several processes one sends it, and a crash
@@ -75,6 +88,7 @@ impl Core {
                 }
                 Ok(None)
             }
+            Err(RefreshFailure::Unanswered) => Ok(None),
             Err(RefreshFailure::Protocol(_)) => Ok(Some(false)),
         }
     }

@@ -11,7 +11,7 @@ use super::answer::TokenAnswer;
 /// Takes refresh tokens to the server that issued them.
 ///
 /// A refresh token is exchanged by one call at a time in a process. The manager limits the time of every call; one whose future is
-/// dropped counts as one whose answer was lost.
+/// dropped counts as [`RefreshFailure::Unanswered`].
 #[cfg_attr(not(target_arch = "wasm32"), async_trait)]
 #[cfg_attr(target_arch = "wasm32", async_trait(?Send))]
 pub trait RefreshTransport: fmt::Debug + MaybeSend + MaybeSync + 'static {
@@ -29,7 +29,11 @@ pub trait RefreshTransport: fmt::Debug + MaybeSend + MaybeSync + 'static {
 pub enum RefreshFailure {
     /// The server refused the token for good (`invalid_grant`): the account is signed out.
     Invalid,
-    /// The server could not be reached, did not answer, or asked to come back later (429, 503). The tokens are kept.
+    /// The request was sent, or may have been, and no answer came, or half of one: the connection broke, or the transport's own
+    /// patience was over. The server may have rotated the token, so a refresh is tried once more at once, while the server takes that for
+    /// a retry; after that it is as [`Offline`](Self::Offline).
+    Unanswered,
+    /// The server could not be reached, or asked to come back later (429, 503). The tokens are kept.
     Offline {
         /// How long the server asked to wait (`Retry-After`), if it did. Of a refresh, at most a day counts.
         retry_after: Option<Duration>,

@@ -1,5 +1,7 @@
 //! What a reference is bound to, what replaces it, what follows from a verdict, and what prints.
 
+use std::collections::BTreeMap;
+
 use strata_core::conformance::block_on;
 use strata_core::{ErrorKind, Lifetime};
 use strata_session::fingerprint::{
@@ -35,6 +37,15 @@ fn adopting_works_where_nothing_was_bound() {
     assert_eq!(checked(&prints(&world), &session, &laptop()), Verdict::Match, "and another manager reads it");
 }
 
+/// What the session holds, as somebody would write it down to get at it.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Reference {
+    scheme: u16,
+    version: u16,
+    hash: [u8; 32],
+    features: BTreeMap<String, String>,
+}
+
 #[test]
 fn a_reference_is_out_of_the_applications_reach_and_survives_clearing_and_rotation() {
     let world = world();
@@ -45,7 +56,11 @@ fn a_reference_is_out_of_the_applications_reach_and_survives_clearing_and_rotati
     assert_eq!(block_on(session.list()).expect("list"), ["theme"]);
     assert_eq!(kind_of(block_on(session.set("~fingerprint", &1_u8))), ErrorKind::Invalid);
     assert!(!block_on(session.remove("~fingerprint")).expect("remove"));
-    assert_eq!(block_on(session.get::<u8>("~fingerprint")).expect("get"), None, "applications do not see it");
+    assert!(
+        block_on(session.get::<Reference>("~fingerprint")).expect("get").is_none(),
+        "not even as what it is"
+    );
+    assert_eq!(block_on(session.get::<u8>("~fingerprint")).expect("get"), None);
     assert_eq!(block_on(session.clear()).expect("clear"), 1);
     let token = block_on(session.rotate()).expect("rotate");
     assert_eq!(checked(&prints, &session, &laptop()), Verdict::Match);

@@ -7,9 +7,10 @@ mod input;
 mod not_again;
 mod orders;
 mod scores;
+mod signed_in;
 
 use strata_core::conformance::block_on;
-use strata_session::Session;
+use strata_session::SessionValues;
 use strata_session::fingerprint::{Features, FeaturesBuilder, Fingerprints, Score, Verdict};
 
 use crate::World;
@@ -84,7 +85,7 @@ fn prints(world: &World) -> Fingerprints {
     Fingerprints::builder(&world.db).allow_plaintext().build().expect("a manager")
 }
 
-fn checked(prints: &Fingerprints, session: &Session, features: &Features) -> Verdict {
+fn checked(prints: &Fingerprints, session: &impl SessionValues, features: &Features) -> Verdict {
     block_on(prints.check(session, features)).expect("check")
 }
 

@@ -1,5 +1,5 @@
-//! Guests who become users: what is moved and how, what a failure at any call leaves, and every order in
-//! which others can meet a migration.
+//! Guests who become users: what is moved and how, what a failure at any call leaves, every order in which
+//! others can meet a migration, and a sign-in from end to end.
 
 mod faults;
 mod guests;
@@ -7,6 +7,8 @@ mod moving;
 mod orders;
 mod random;
 mod rules;
+mod sign_in;
+mod stuck;
 
 use std::sync::Arc;
 

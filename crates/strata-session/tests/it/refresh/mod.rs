@@ -4,6 +4,7 @@ mod cuts;
 mod faults;
 mod histories;
 mod life;
+mod lines;
 mod not_again;
 mod orders;
 mod reuse;

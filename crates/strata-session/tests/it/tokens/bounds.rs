@@ -126,11 +126,20 @@ fn an_unreadable_record_can_be_forgotten() {
     ] {
         assert_eq!(kind, ErrorKind::Mismatch);
     }
+    assert_eq!(
+        block_on(scene.tokens.accounts()).expect("accounts"),
+        ["ada", "bob"],
+        "to be found, and forgotten"
+    );
+    scene.sign_in("eve");
+    block_on(scene.tokens.clear("eve")).expect("clear");
+    assert_eq!(kind_of(block_on(scene.tokens.revoke_pending())), ErrorKind::Mismatch, "it is told");
+    assert_eq!(scene.server.state().revoked, ["refresh-3"], "and holds no other account up");
     assert!(block_on(scene.tokens.forget("ada")).expect("forget"));
     assert!(!block_on(scene.tokens.forget("ada")).expect("forget"));
     assert_eq!(block_on(scene.tokens.accounts()).expect("accounts"), ["bob"]);
     scene.sign_in("ada");
-    assert_eq!((scene.access("ada").as_str(), scene.access("bob").as_str()), ("access-3", "access-2"));
+    assert_eq!((scene.access("ada").as_str(), scene.access("bob").as_str()), ("access-4", "access-2"));
 }
 
 #[test]

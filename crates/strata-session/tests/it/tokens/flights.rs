@@ -8,7 +8,7 @@ use strata_core::conformance::block_on;
 use strata_core::{BoxFuture, ErrorKind, Spawn, Timer};
 use strata_session::tokens::{RefreshFailure, Tokens};
 
-use super::{Scene, Server, builder, policy, scene, text};
+use super::{LEASE, Scene, Server, builder, policy, scene, text};
 use crate::MINUTE;
 
 /// Polls a future once.
@@ -70,14 +70,12 @@ async fn a_spawned_refresh_outlives_its_callers() {
     panic!("the refresh was given up with its caller");
 }
 
-/// Without a task, the next waiter goes on where the cancelled one left; the server is not asked twice.
+/// Without a task, the next waiter goes on where the cancelled one left.
 #[test]
 fn a_refresh_whose_caller_left_is_taken_up() {
     let scene = scene().due();
-    scene.server.state().hangs = true;
     let mut first: BoxFuture<'_, _> = Box::pin(scene.tokens.access_token("ada"));
-    // Hanging at the server: the timer would end it, but nobody looks.
-    assert!(hang(&scene, &mut first));
+    hang(&scene, &mut first);
     let mut second: BoxFuture<'_, _> = Box::pin(scene.tokens.access_token("ada"));
     drop(first);
     scene.server.state().hangs = false;
@@ -86,14 +84,15 @@ fn a_refresh_whose_caller_left_is_taken_up() {
             break token.expect("a token");
         }
     };
-    // The call that was under way ran into its timeout while the old token was valid; nothing was asked anew.
-    assert_eq!((token.expose(), scene.server.refreshes()), ("access-1", 1));
+    assert_eq!((token.expose(), scene.server.refreshes()), ("access-2", 1), "by the call that was under way");
 }
 
-/// Polls once, up to the point where the server is being asked.
-fn hang<T>(scene: &Scene, caller: &mut BoxFuture<'_, T>) -> bool {
-    let _ = poll(caller);
-    scene.server.refreshes() == 1
+/// Polls up to the point where the server has rotated, does not answer, and nobody's patience ends.
+fn hang<T>(scene: &Scene, caller: &mut BoxFuture<'_, T>) {
+    scene.server.state().hangs = true;
+    scene.server.state().patient = true;
+    assert!(poll(caller).is_pending(), "it waits for the server");
+    assert_eq!(scene.server.refreshes(), 1);
 }
 
 #[test]
@@ -161,11 +160,12 @@ impl Timer for Impatient {
 fn a_dead_holder_of_the_lease_is_passed_by() {
     let scene = scene().due();
     let dead = scene.sibling();
-    scene.server.state().hangs = true;
     let mut stuck: BoxFuture<'_, _> = Box::pin(dead.access_token("ada"));
-    assert!(hang(&scene, &mut stuck));
+    hang(&scene, &mut stuck);
     scene.server.state().hangs = false;
+    let begun = scene.now();
     assert_eq!(scene.access("ada"), "access-2", "after the lease, which the clock outlived");
+    assert_eq!(scene.now().since(begun), LEASE);
     assert_eq!(scene.server.refreshes(), 2, "the server takes the second for a retry");
     let transport = Server::new(Arc::clone(scene.world.faulty.inner()));
     let impatient = Tokens::builder(scene.db(), Arc::clone(&transport) as _, Arc::new(Impatient))

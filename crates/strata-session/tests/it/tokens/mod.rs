@@ -1,6 +1,7 @@
 //! Tokens at the client, against a server that rotates as a real one does and can be told to fail. One file per subject; this one has
 //! what they share.
 
+mod both_ends;
 mod bounds;
 mod faults;
 mod flights;
@@ -14,6 +15,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -41,6 +43,7 @@ struct Server {
 }
 
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // switches, each turned by itself
 struct State {
     serial: u32,
     refreshes: u32,
@@ -52,8 +55,10 @@ struct State {
     script: VecDeque<Result<TokenAnswer, RefreshFailure>>,
     /// What every call fails with.
     outage: Option<RefreshFailure>,
-    /// Whether calls never come back.
+    /// Whether calls do not come back, as long as this is so.
     hangs: bool,
+    /// Whether nobody's patience with them ever ends.
+    patient: bool,
     /// Whether the next call panics.
     panics: bool,
     /// Whether it keeps one refresh token for ever.
@@ -121,6 +126,10 @@ impl Server {
         let _ = self.road.get(&Key::new("road").expect("a key")).await;
     }
 
+    async fn hang(&self) {
+        std::future::poll_fn(|_| if self.state().hangs { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
+
     fn exchange(&self, token: &str) -> Result<TokenAnswer, RefreshFailure> {
         let mut state = self.state();
         if let Some(result) = state.script.pop_front() {
@@ -170,9 +179,7 @@ impl RefreshTransport for Server {
         assert!(!panics, "a transport with a bug");
         let result = self.exchange(request.token());
         self.travel().await;
-        if self.state().hangs {
-            std::future::pending::<()>().await;
-        }
+        self.hang().await;
         self.under_way.fetch_sub(1, Ordering::SeqCst);
         result
     }
@@ -180,9 +187,7 @@ impl RefreshTransport for Server {
     async fn revoke(&self, request: RevokeRequest<'_>) -> Result<(), RefreshFailure> {
         self.state().asked.push(request.token().to_owned());
         self.travel().await;
-        if self.state().hangs {
-            std::future::pending::<()>().await;
-        }
+        self.hang().await;
         let mut state = self.state();
         if let Some(failure) = &state.outage {
             return Err(failure.clone());
@@ -199,14 +204,15 @@ struct Waits {
     server: Arc<Server>,
 }
 
-const TIMEOUT: Duration = Duration::from_millis(1500);
+const TIMEOUT: Duration = Duration::from_secs(1);
 const LEASE: Duration = Duration::from_secs(2);
 
 impl Timer for Waits {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         let (clock, server) = (Arc::clone(&self.clock), Arc::clone(&self.server));
         Box::pin(async move {
-            if duration == TIMEOUT && !server.state().hangs {
+            let is_over = server.state().hangs && !server.state().patient;
+            if duration == TIMEOUT && !is_over {
                 return std::future::pending().await;
             }
             server.travel().await;

@@ -146,8 +146,8 @@ fn s13_no_refresh_brings_back_what_was_cleared() {
         let count = meet(pair, over);
         assert!(count >= 100, "{count} schedules");
     }
-    let drawn = sampled_schedules(13, 4000, || world_of(&["refresh", "clear", "refresh"], over));
-    assert!(drawn >= 2500, "{drawn} schedules");
+    let drawn = sampled_schedules(13, 1000, || world_of(&["refresh", "clear", "refresh"], over));
+    assert!(drawn >= 800, "{drawn} schedules");
 }
 
 /// A new sign-in stands, whole, whatever a refresh of the old tokens comes to.
@@ -165,14 +165,14 @@ fn no_refresh_replaces_a_newer_sign_in() {
         let count = meet(pair, stands);
         assert!(count >= 100, "{count} schedules");
     }
-    let drawn = sampled_schedules(14, 4000, || world_of(&["refresh", "sign in", "refresh"], stands));
-    assert!(drawn >= 2500, "{drawn} schedules");
+    let drawn = sampled_schedules(14, 1000, || world_of(&["refresh", "sign in", "refresh"], stands));
+    assert!(drawn >= 800, "{drawn} schedules");
 }
 
 /// Sign-out, sign-in and refresh at once: signed in or out as those two say, and never mixed.
 #[test]
 fn sign_out_sign_in_and_refresh_do_not_mix() {
-    let drawn = sampled_schedules(15, 4000, || {
+    let drawn = sampled_schedules(15, 1000, || {
         world_of(&["clear", "sign in", "refresh"], |end| {
             let info = block_on(end.fresh().info("ada")).expect("info");
             assert!(info.is_none_or(|info| info.generation == 1), "only a sign-in puts tokens there");
@@ -182,7 +182,7 @@ fn sign_out_sign_in_and_refresh_do_not_mix() {
             }
         })
     });
-    assert!(drawn >= 2500, "{drawn} schedules");
+    assert!(drawn >= 800, "{drawn} schedules");
 }
 
 /// One answer of the store is lost or one call fails, anywhere, while two processes meet. Whatever they are told, what is stored is whole,
@@ -192,7 +192,7 @@ fn lost_answers_among_two_processes_mix_nothing() {
     let faults = || Fault::ALL.into_iter().flat_map(|fault| (1..=16).map(move |nth| (fault, nth)));
     let mut tried = 0;
     for (fault, nth) in faults() {
-        tried += sampled_schedules(nth, 100, || {
+        tried += sampled_schedules(nth, 40, || {
             let meeting = Meeting::new();
             meeting.scene.world.faulty.arm(nth, fault);
             let tasks = vec![meeting.task("refresh"), meeting.task("refresh")];
@@ -210,7 +210,7 @@ fn lost_answers_among_two_processes_mix_nothing() {
             })
         });
     }
-    assert!(tried > 3000, "{tried} schedules");
+    assert!(tried > 1500, "{tried} schedules");
 }
 
 /// The same with a sign-out: one that was acknowledged stands; one that was not can be repeated.
@@ -218,7 +218,7 @@ fn lost_answers_among_two_processes_mix_nothing() {
 fn s13_lost_answers_bring_back_nothing() {
     let mut tried = 0;
     for (fault, nth) in Fault::ALL.into_iter().flat_map(|fault| (1..=10).map(move |nth| (fault, nth))) {
-        tried += sampled_schedules(nth, 100, || {
+        tried += sampled_schedules(nth, 40, || {
             let meeting = Meeting::new();
             meeting.scene.world.faulty.arm(nth, fault);
             let tasks = vec![meeting.task("refresh"), meeting.task("clear")];
@@ -233,5 +233,5 @@ fn s13_lost_answers_bring_back_nothing() {
             })
         });
     }
-    assert!(tried > 1000, "{tried} schedules");
+    assert!(tried > 600, "{tried} schedules");
 }
