@@ -40,7 +40,7 @@ impl RefreshTransport for Wire {
     async fn refresh(&self, request: RefreshRequest<'_>) -> Result<TokenAnswer, RefreshFailure> {
         let number = self.call()?;
         let presented = RefreshToken::parse(request.token()).map_err(|_| RefreshFailure::Invalid)?;
-        let rotation = self.server.rotate(&presented).await.map_err(|_| RefreshFailure::OFFLINE)?;
+        let rotation = self.server.rotate(&presented).await.map_err(|_| RefreshFailure::Unanswered)?;
         let (token, family) = rotation.granted().map_err(|_| RefreshFailure::Invalid)?;
         Ok(answer(number, &token).subject(family.user))
     }

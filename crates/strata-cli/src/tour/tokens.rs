@@ -40,7 +40,7 @@ impl Wire {
 impl RefreshTransport for Wire {
     async fn refresh(&self, request: RefreshRequest<'_>) -> Result<TokenAnswer, RefreshFailure> {
         let presented = self.call(request.token())?;
-        let rotation = self.server.rotate(&presented).await.map_err(|_| RefreshFailure::OFFLINE)?;
+        let rotation = self.server.rotate(&presented).await.map_err(|_| RefreshFailure::Unanswered)?;
         let (token, family) = rotation.granted().map_err(|_| RefreshFailure::Invalid)?;
         Ok(TokenAnswer::new("fresh").refresh(token.expose().as_str()).subject(family.user))
     }

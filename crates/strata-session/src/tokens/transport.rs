@@ -47,14 +47,15 @@ impl RefreshFailure {
     pub const OFFLINE: Self = Self::Offline { retry_after: None };
 
     /// What the status and body of a failed answer mean (RFC 6749, section 5.2): `invalid_grant` is [`Invalid`](Self::Invalid); 408,
-    /// 429 and 5xx are [`Offline`](Self::Offline) with what `Retry-After` said; anything else is
-    /// [`Protocol`](Self::Protocol).
+    /// 429 and 5xx are [`Offline`](Self::Offline) with what `Retry-After` said; a 5xx without that is [`Unanswered`](Self::Unanswered), for
+    /// what stands before the server or behind it may have failed after it rotated; anything else is [`Protocol`](Self::Protocol).
     pub fn from_answer(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
         #[derive(serde::Deserialize)]
         struct Wire {
             error: String,
         }
         match status {
+            500..=599 if retry_after.is_none() => Self::Unanswered,
             408 | 429 | 500..=599 => Self::Offline { retry_after },
             400..=499 => match strata_core::Codec::Json.decode::<Wire>(body) {
                 Ok(wire) if wire.error == "invalid_grant" => Self::Invalid,
@@ -137,6 +138,16 @@ mod tests {
                 of(status, r#"{"error":"invalid_grant"}"#),
                 RefreshFailure::Offline { retry_after: wait }
             );
+        }
+        for (status, sort) in [
+            (408, RefreshFailure::OFFLINE),
+            (429, RefreshFailure::OFFLINE),
+            (500, RefreshFailure::Unanswered),
+            (502, RefreshFailure::Unanswered),
+            (503, RefreshFailure::Unanswered),
+            (504, RefreshFailure::Unanswered),
+        ] {
+            assert_eq!(RefreshFailure::from_answer(status, b"", None), sort, "{status}");
         }
         for (status, body) in [(400, r#"{"error":"invalid_client"}"#), (404, "<html>"), (200, ""), (302, "")]
         {

@@ -231,8 +231,7 @@ fn s23_an_answer_that_never_comes_costs_no_line() {
 /// So is that of a sibling, where the process that asked has died.
 #[test]
 fn s23_a_process_that_dies_in_mid_refresh_costs_no_line() {
-    let ends = losing(1);
-    ends.wire.hangs.store(true, Ordering::SeqCst);
+    let ends = Ends::new();
     let (dying, sibling) = (ends.client(), ends.client());
     ends.store.pause(true);
     let mut refresh: BoxFuture<'_, _> = Box::pin(dying.access_token("ada"));
@@ -242,9 +241,9 @@ fn s23_a_process_that_dies_in_mid_refresh_costs_no_line() {
     drop(refresh);
     drop(dying);
     ends.store.pause(false);
-    ends.wire.loses.store(0, Ordering::SeqCst);
-    ends.wire.hangs.store(false, Ordering::SeqCst);
+    let begun = ends.world.clock.now();
     assert_eq!(block_on(sibling.access_token("ada")).expect("a token").expose(), "access-2");
+    assert_eq!(ends.world.clock.now().since(begun), 8 * SECOND, "when the lease was over");
     assert!(ends.one_line_or_none());
 }
 
