@@ -57,7 +57,8 @@ impl State {
 
 /// Runs the tests of every package in every state.
 pub(crate) fn run(workspace: &Workspace, watch: Watch<'_>) -> Result {
-    let home = tempfile::tempdir().during("making a home")?;
+    // In memory where it can be: the daemon waits for the disk at each change.
+    let home = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).during("making a home")?;
     let mut programs = Vec::new();
     for (package, states) in PACKAGES {
         let program = build(workspace, package)?;
