@@ -32,8 +32,9 @@ use crate::token::SessionToken;
 /// - [`ErrorKind::Denied`] when the guest has become, or is becoming, another user.
 /// - [`ErrorKind::Gone`] when the session has ended or its token was replaced, before anything was moved.
 /// - What a merge refuses, such as [`ErrorKind::TooLarge`] of a cart and [`ErrorKind::Mismatch`] of another
-///   type, with the name: nothing has changed then, except when in steps a change of the user's own made it
-///   so after moving had begun; what was moved by then stays moved, the rest waits for the next run.
+///   type, with the name, and a value that cannot be read: nothing has changed then, except when in steps a
+///   change of the user's own made it so after moving had begun; what was moved by then stays moved, the rest
+///   waits for the next run.
 /// - [`ErrorKind::Unavailable`] and whatever else the store reports: the migration has been made, or begun,
 ///   or neither.
 #[must_use = "nothing is migrated until this is awaited"]

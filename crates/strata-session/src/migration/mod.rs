@@ -25,8 +25,8 @@
 //! 1. The root says that the migration has begun, by which plan and to whom. From then on guests are refused.
 //! 2. Each of the guest's values is frozen: it gets the plan's mark as a tag and thereby a new version, so
 //!    that a guest who read it before cannot write over it.
-//! 3. It is decided about every value. If a rule refuses, the root goes back and nothing has changed; else it
-//!    says that values now move.
+//! 3. It is decided about every value. If a rule refuses, or one of them cannot be read, the root goes back and
+//!    nothing has changed; else it says that values now move.
 //! 4. For each value: the user's record gets it, with the plan's mark as a tag in the same write; then the
 //!    guest's is removed. A record that has the mark is not merged into again.
 //! 5. The marks are taken off, the root says that all is the user's, the session gets its new secret.

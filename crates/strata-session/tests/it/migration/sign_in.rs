@@ -72,6 +72,8 @@ fn assert_end(program: &Program, token: &SessionToken, logins: u64, what: &str) 
     assert_eq!(scene.users::<u8>("draft"), Some(7), "{what}");
     scene.assert_clean();
     assert!(!opens(&scene.world.sessions, &scene.token), "{what}: the guest's token opens nothing");
+    let left = block_on(scene.world.sessions.info(scene.token.id())).expect("a look");
+    assert!(left.is_none(), "{what}: the guest's session has ended, not only its token");
     let late = block_on(async { scene.guest.set("draft", &8_u8).await });
     assert_eq!(kind_of(late), ErrorKind::Gone, "{what}: a guest no more");
     block_on(async {
