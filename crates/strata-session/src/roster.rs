@@ -129,6 +129,12 @@ pub(crate) fn check_user(operation: &'static str, user: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether an error is about the bytes of one record, not about reaching the store.
+pub(crate) fn is_unreadable(error: &Error) -> bool {
+    use ErrorKind::{Corrupt, Downgrade, Mismatch, MissingKey, Newer, WrongKey};
+    matches!(error.kind(), Corrupt | Downgrade | Mismatch | MissingKey | Newer | WrongKey)
+}
+
 /// How long a roster is kept after the last of its entries.
 const GRACE: Duration = Duration::from_mins(1);
 

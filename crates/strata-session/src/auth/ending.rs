@@ -1,6 +1,6 @@
 //! Ending sessions: one, others, all of a user, all. Each ends together with its place in the roster.
 
-use strata_core::{Before, Error, ErrorKind, Guard, Outcome, Result, Version};
+use strata_core::{Before, Guard, Outcome, Result, Version};
 
 use super::listing::id_of;
 use super::login::remove;
@@ -8,7 +8,7 @@ use super::record::AuthRecord;
 use super::registry::{Registry, is_lost, is_unknown};
 use crate::bearer::{ATTEMPTS, Bearer, bury, contended};
 use crate::id::SessionId;
-use crate::roster::{Roll, check_user, user_name, user_tag};
+use crate::roster::{Roll, check_user, is_unreadable, user_name, user_tag};
 use crate::security::{EndReason, SecurityEventKind};
 
 /// How many records one step of a walk over everybody's sessions removes; a store that takes a lock for it holds that under a
@@ -270,10 +270,4 @@ fn ids(roll: &Roll<()>) -> impl Iterator<Item = SessionId> {
 
 fn was_alive(outcome: &Outcome) -> bool {
     matches!(outcome.before, Before::Live(_))
-}
-
-/// Whether an error is about the bytes of one record, not about reaching the store.
-fn is_unreadable(error: &Error) -> bool {
-    use ErrorKind::{Corrupt, Downgrade, Mismatch, MissingKey, Newer, WrongKey};
-    matches!(error.kind(), Corrupt | Downgrade | Mismatch | MissingKey | Newer | WrongKey)
 }

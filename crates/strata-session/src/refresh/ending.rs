@@ -8,7 +8,7 @@ use super::token::RefreshToken;
 use super::verdict::Verdict;
 use crate::bearer::ATTEMPTS;
 use crate::id::FamilyId;
-use crate::roster::{Entry, Roll};
+use crate::roster::{Roll, is_unreadable, user_name, user_tag};
 use crate::security::{EndReason, SecurityEventKind};
 
 /// How many revocations go into one commit; a store that takes a lock for it holds that under a millisecond.
@@ -31,9 +31,15 @@ impl RefreshTokens {
 
     /// Ends a family by its public id, and says whether a living one was there. Whatever is in flight with its tokens is refused.
     pub async fn revoke(&self, family: FamilyId) -> Result<bool> {
-        match self.families.peek::<FamilyRecord>(&family.to_string()).await? {
-            Some(record) => self.remove(family, record.user(), EndReason::Revoked).await,
-            None => Ok(false),
+        match self.families.peek::<FamilyRecord>(&family.to_string()).await {
+            Ok(Some(record)) => self.remove(family, record.user(), EndReason::Revoked).await,
+            Ok(None) => Ok(false),
+            // Whose it is cannot be read; the roster will find it ended.
+            Err(error) if is_unreadable(&error) => {
+                let outcomes = self.remove_all(&[family], None).await?;
+                Ok(self.note_ended(&[family], &outcomes, EndReason::Revoked, None) == 1)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -41,7 +47,11 @@ impl RefreshTokens {
     /// begins afterwards.
     pub async fn revoke_user(&self, user: &str) -> Result<u64> {
         for _ in 0..ATTEMPTS {
-            let mut roll = self.roster.load::<()>(user, self.now()).await?;
+            let mut roll = match self.roster.load::<()>(user, self.now()).await {
+                Ok(roll) => roll,
+                Err(error) if is_unreadable(&error) => return self.revoke_unlisted(user).await,
+                Err(error) => return Err(error),
+            };
             let ids: Vec<_> = roll.entries().iter().map(|entry| FamilyId::from_bytes(entry.id)).collect();
             roll.entries_mut().clear();
             if !roll.is_stored() {
@@ -58,6 +68,25 @@ impl RefreshTokens {
         Err(contended())
     }
 
+    /// Ends a user's families by the tag they carry, and then the roster that cannot be read: until it is removed no family of the user
+    /// begins, so none is missed; after that it is made anew.
+    async fn revoke_unlisted(&self, user: &str) -> Result<u64> {
+        let names = self.families.select().tag(&user_tag(user)).keys().collect().await?;
+        let ids: Vec<FamilyId> = names.iter().filter_map(|name| FamilyId::parse(name).ok()).collect();
+        let mut revoked = 0;
+        for page in ids.chunks(self.at_once()) {
+            let outcomes = self.remove_all(page, None).await?;
+            revoked += self.note_ended(page, &outcomes, EndReason::UserRevoked, Some(user));
+        }
+        self.roster.handle().remove(&user_name(user)).await?;
+        Ok(revoked)
+    }
+
+    /// How many families one step of a walk ends.
+    fn at_once(&self) -> usize {
+        REVOKED_TOGETHER.min(self.families.capabilities().max_batch).max(1)
+    }
+
     /// Ends every family that was alive when this was called, whatever its client does meanwhile, and says how many this call
     /// ended. Page by page: one begun after that may be left, so stop the program's logins first if none may be. What else lies in the
     /// namespace is left.
@@ -65,7 +94,7 @@ impl RefreshTokens {
     /// # Errors
     /// What the store reports. Families met before that have ended; call it again for the others.
     pub async fn revoke_all(&self) -> Result<u64> {
-        let size = REVOKED_TOGETHER.min(self.families.capabilities().max_batch).max(1);
+        let size = self.at_once();
         let mut names = self.families.keys("*");
         let mut revoked = 0;
         loop {
@@ -94,9 +123,16 @@ impl RefreshTokens {
     /// Removes one family, in whatever version it is, and its entry. Says whether it was alive.
     async fn remove(&self, id: FamilyId, user: &str, why: EndReason) -> Result<bool> {
         for _ in 0..ATTEMPTS {
-            let mut roll = self.roster.load::<()>(user, self.now()).await?;
-            roll.entries_mut().retain(|entry| entry.id != id.to_bytes());
-            match self.remove_all(&[id], Some(&roll)).await {
+            let roll = match self.roster.load::<()>(user, self.now()).await {
+                Ok(mut roll) => {
+                    roll.entries_mut().retain(|entry| entry.id != id.to_bytes());
+                    Some(roll)
+                }
+                // A roster that cannot be read keeps no family alive.
+                Err(error) if is_unreadable(&error) => None,
+                Err(error) => return Err(error),
+            };
+            match self.remove_all(&[id], roll.as_ref()).await {
                 Ok(outcomes) => return Ok(self.note_ended(&[id], &outcomes, why, Some(user)) == 1),
                 Err(error) if is_race(&error) => {}
                 Err(error) => return Err(error),
@@ -136,18 +172,19 @@ impl RefreshTokens {
 
     async fn tidy_roster(&self, name: &str) -> Result<()> {
         for _ in 0..ATTEMPTS {
-            let mut roll = self.roster.load_named::<()>(name, self.now()).await?;
-            let mut living: Vec<Entry<()>> = Vec::new();
-            for entry in roll.entries() {
-                if self.families.contains(&FamilyId::from_bytes(entry.id).to_string()).await? {
-                    living.push(entry.clone());
+            let mut roll = match self.roster.load_named::<()>(name, self.now()).await {
+                Ok(roll) => roll,
+                // Whom it listed has ended, and it would keep the user from getting tokens.
+                Err(error) if is_unreadable(&error) => {
+                    return self.roster.handle().remove(name).await.map(drop);
                 }
-            }
-            if living.len() == roll.entries().len() {
+                Err(error) => return Err(error),
+            };
+            let dead = self.drop_dead(&mut roll).await?;
+            if dead.is_empty() {
                 return Ok(());
             }
-            *roll.entries_mut() = living;
-            match self.remove_all(&[], Some(&roll)).await {
+            match self.remove_all(&dead, Some(&roll)).await {
                 Err(error) if is_race(&error) => {}
                 done => return done.map(drop),
             }

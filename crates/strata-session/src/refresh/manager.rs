@@ -68,15 +68,15 @@ impl RefreshTokens {
             let (record, token) = FamilyRecord::begin(id, (user, client), (now, expiry), random)?;
             let until = last_instant(expiry).unwrap_or(Timestamp::MAX);
             let mut roll = self.roster.load::<()>(user, now).await?;
-            let replaced = self.make_room(&mut roll).await?;
+            let room = self.make_room(&mut roll).await?;
             roll.entries_mut().push(Entry { id: id.to_bytes(), until: until.as_millis(), about: () });
-            match self.begin(id, &record, until, &roll, &replaced).await {
+            match self.begin(id, &record, until, &roll, &room).await {
                 Err(error) if is_race(&error) => continue,
                 Err(error) if !self.is_current_after(&error, &token).await => return Err(error),
                 _ => {}
             }
-            for replaced in replaced {
-                self.note(SecurityEventKind::FamilyEnded(EndReason::Limit), replaced, Some(user));
+            for displaced in room.displaced {
+                self.note(SecurityEventKind::FamilyEnded(EndReason::Limit), displaced, Some(user));
             }
             self.note(SecurityEventKind::FamilyStarted, id, Some(user));
             return Ok((token, record.describe(id)));
@@ -165,20 +165,27 @@ impl RefreshTokens {
     }
 
     /// Makes room for one more, and says which have to end for it. Those that ended by idleness take none.
-    async fn make_room(&self, roll: &mut Roll<()>) -> Result<Vec<FamilyId>> {
+    async fn make_room(&self, roll: &mut Roll<()>) -> Result<Room> {
         if roll.entries().len() < self.max_families {
-            return Ok(Vec::new());
+            return Ok(Room::default());
         }
-        let mut living = Vec::with_capacity(roll.entries().len());
-        for entry in roll.entries() {
-            if self.families.contains(&FamilyId::from_bytes(entry.id).to_string()).await? {
-                living.push(entry.clone());
+        let dead = self.drop_dead(roll).await?;
+        let over = (roll.entries().len() + 1).saturating_sub(self.max_families);
+        let displaced =
+            roll.entries_mut().drain(..over).map(|entry| FamilyId::from_bytes(entry.id)).collect();
+        Ok(Room { displaced, dead })
+    }
+
+    /// Takes off a roll what has ended by idleness, and says what that was.
+    pub(super) async fn drop_dead(&self, roll: &mut Roll<()>) -> Result<Vec<FamilyId>> {
+        let mut dead = Vec::new();
+        for id in roll.entries().iter().map(|entry| FamilyId::from_bytes(entry.id)) {
+            if !self.families.contains(&id.to_string()).await? {
+                dead.push(id);
             }
         }
-        let over = (living.len() + 1).saturating_sub(self.max_families);
-        let replaced = living.drain(..over).map(|entry| FamilyId::from_bytes(entry.id)).collect();
-        *roll.entries_mut() = living;
-        Ok(replaced)
+        roll.entries_mut().retain(|entry| !dead.contains(&FamilyId::from_bytes(entry.id)));
+        Ok(dead)
     }
 
     /// One commit: the family, the roster, and those that end for it.
@@ -188,7 +195,7 @@ impl RefreshTokens {
         record: &FamilyRecord,
         until: Timestamp,
         roll: &Roll<()>,
-        replaced: &[FamilyId],
+        room: &Room,
     ) -> Result<()> {
         // The roster says when it dies at the latest, so it must not live a moment longer.
         let life = self.life.with_until(until);
@@ -196,7 +203,9 @@ impl RefreshTokens {
         let family = family.lifetime(life).tag(&user_tag(record.user())).if_absent();
         let writes = self.families.writes().stage(family);
         let writes = staged(writes, self.roster.stage(roll));
-        let removals = replaced.iter().map(|id| self.families.removal(&id.to_string()));
+        // The dead as well: a rotation on its way that began before their end would else keep one alive, and nobody would find it.
+        let ended = room.displaced.iter().chain(&room.dead);
+        let removals = ended.map(|id| self.families.removal(&id.to_string()));
         removals.fold(writes, Writes::stage).commit().await.map(drop)
     }
 
@@ -258,6 +267,15 @@ impl fmt::Debug for RefreshTokens {
             .field("max_families", &self.max_families)
             .finish_non_exhaustive()
     }
+}
+
+/// What a new family takes the place of.
+#[derive(Debug, Default)]
+struct Room {
+    /// Living ones that end for it.
+    displaced: Vec<FamilyId>,
+    /// Listed ones that have ended already.
+    dead: Vec<FamilyId>,
 }
 
 /// Why an exchange changed nothing.

@@ -10,7 +10,8 @@ use strata_core::Timestamp;
 use crate::id::{FamilyId, SessionId};
 
 /// Something that happened to a session, a token family or a guest. It serializes for an audit trail, flat and with a text in each field
-/// but the first: `at`, `kind`, `reason` where the kind has one, `session`, `family`, `user`. `Display` is one line.
+/// but the first: `at`, `kind`, `reason` where the kind has one, `session`, `family`, `user`,
+/// `account`. `Display` is one line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SecurityEvent {
@@ -26,6 +27,8 @@ pub struct SecurityEvent {
     pub family: Option<FamilyId>,
     /// The user, by the application's id.
     pub user: Option<String>,
+    /// The account of a client's tokens, by the client's own name for it.
+    pub account: Option<String>,
 }
 
 /// What happened.
@@ -124,8 +127,11 @@ impl fmt::Display for SecurityEvent {
         if let Some(family) = self.family {
             write!(f, " family={family}")?;
         }
-        // Quoted and escaped: a user id cannot forge a line.
-        self.user.as_ref().map_or(Ok(()), |user| write!(f, " user={user:?}"))
+        // Quoted and escaped: no id can forge a line.
+        if let Some(user) = &self.user {
+            write!(f, " user={user:?}")?;
+        }
+        self.account.as_ref().map_or(Ok(()), |account| write!(f, " account={account:?}"))
     }
 }
 
@@ -203,11 +209,12 @@ mod tests {
             session: Some(SessionId::from_bytes([0xab; 16])),
             family: None,
             user: Some("eve\n2026-01-01T00:00:00Z session created".to_owned()),
+            account: Some("main".to_owned()),
         };
         assert_eq!(
             event.to_string(),
             format!(
-                "2026-01-01T00:00:00.000Z session ended (logout) session={} user={:?}",
+                "2026-01-01T00:00:00.000Z session ended (logout) session={} user={:?} account=\"main\"",
                 "ab".repeat(16),
                 event.user.as_deref().unwrap_or_default()
             )
@@ -220,23 +227,32 @@ mod tests {
     fn s18_an_event_serializes_flat() {
         let json = |kind, family| {
             let at = Timestamp::from_millis(7);
-            let event = SecurityEvent { at, kind, session: None, family, user: Some("ada".to_owned()) };
+            let event = SecurityEvent {
+                at,
+                kind,
+                session: None,
+                family,
+                user: Some("ada".to_owned()),
+                account: None,
+            };
             let mut bytes = Vec::new();
             strata_core::Codec::Json.encode(&event, &mut bytes, 4096).expect("json");
             String::from_utf8(bytes).expect("text")
         };
         assert_eq!(
             json(SecurityEventKind::SessionEnded(EndReason::UserRevoked), None),
-            r#"{"at":7,"kind":"session_ended","reason":"user_revoked","session":null,"family":null,"user":"ada"}"#
+            r#"{"at":7,"kind":"session_ended","reason":"user_revoked","session":null,"family":null,"user":"ada","account":null}"#
         );
         assert_eq!(
             json(SecurityEventKind::InvalidUse(Misuse::OrphanBranch), None),
-            r#"{"at":7,"kind":"invalid_use","reason":"orphan_branch","session":null,"family":null,"user":"ada"}"#
+            r#"{"at":7,"kind":"invalid_use","reason":"orphan_branch","session":null,"family":null,"user":"ada","account":null}"#
         );
         let family = FamilyId::from_bytes([0xab; 16]);
         assert_eq!(
             json(SecurityEventKind::TokenRotated, Some(family)),
-            format!(r#"{{"at":7,"kind":"token_rotated","session":null,"family":"{family}","user":"ada"}}"#)
+            format!(
+                r#"{{"at":7,"kind":"token_rotated","session":null,"family":"{family}","user":"ada","account":null}}"#
+            )
         );
     }
 

@@ -13,7 +13,7 @@ use crate::id::{FamilyId, SessionId};
 /// Events of one or several managers. Cheap to clone; clones write to and are read from the same stream.
 ///
 /// Each event also goes to `tracing`, with the target `strata::security`: misuse as a warning, the rest as information. What happened is
-/// the message; `at` (UTC), `session`, `family` and `user` are fields, where there are any.
+/// the message; `at` (UTC), `session`, `family`, `user` and `account` are fields, where there are any.
 #[derive(Clone)]
 pub struct SecurityLog {
     clock: Arc<dyn Clock>,
@@ -47,7 +47,10 @@ impl SecurityLog {
     }
 
     pub(crate) fn event_at(&self, at: Timestamp, kind: SecurityEventKind) -> Entry<'_> {
-        Entry { log: self, event: SecurityEvent { at, kind, session: None, family: None, user: None } }
+        Entry {
+            log: self,
+            event: SecurityEvent { at, kind, session: None, family: None, user: None, account: None },
+        }
     }
 }
 
@@ -67,6 +70,11 @@ impl Entry<'_> {
         self
     }
 
+    pub(crate) fn account(mut self, name: &str) -> Self {
+        self.event.account = Some(name.to_owned());
+        self
+    }
+
     /// The event itself, written nowhere.
     pub(crate) fn into_event(self) -> SecurityEvent {
         self.event
@@ -82,7 +90,7 @@ impl Entry<'_> {
 }
 
 fn trace(event: &SecurityEvent) {
-    let SecurityEvent { at, kind, session, family, user } = event;
+    let SecurityEvent { at, kind, session, family, user, account } = event;
     // The level of a call site is fixed.
     macro_rules! trace {
         ($level:ident) => {
@@ -94,6 +102,7 @@ fn trace(event: &SecurityEvent) {
                 family = family.map(tracing::field::display),
                 // Quoted and escaped: a user id cannot forge a line.
                 user = user.as_ref().map(tracing::field::debug),
+                account = account.as_ref().map(tracing::field::debug),
                 "{kind}"
             )
         };

@@ -79,7 +79,7 @@ impl Tokens {
         })
         .await?;
         core.encourage(&account);
-        core.log.event(SecurityEventKind::FamilyStarted).user(&account.name).write();
+        core.log.event(SecurityEventKind::FamilyStarted).account(&account.name).write();
         Ok(())
     }
 
@@ -188,7 +188,7 @@ impl Tokens {
         }
         core.encourage(&account);
         if ended {
-            core.log.event(SecurityEventKind::FamilyEnded(EndReason::Logout)).user(&account.name).write();
+            core.log.event(SecurityEventKind::FamilyEnded(EndReason::Logout)).account(&account.name).write();
         }
         Ok(ended)
     }
@@ -205,7 +205,7 @@ impl Tokens {
         }
         core.encourage(&account);
         if removed {
-            core.log.event(SecurityEventKind::FamilyEnded(EndReason::Revoked)).user(&account.name).write();
+            core.log.event(SecurityEventKind::FamilyEnded(EndReason::Revoked)).account(&account.name).write();
         }
         Ok(removed)
     }

@@ -93,7 +93,7 @@ impl Core {
             Err(failure) => {
                 if let Failure::OtherUser = failure {
                     let kind = SecurityEventKind::InvalidUse(Misuse::OtherUser);
-                    self.log.event(kind).user(&account.name).write();
+                    self.log.event(kind).account(&account.name).write();
                 }
                 return Err(self.discourage(account, failure));
             }
@@ -137,7 +137,7 @@ impl Core {
         match placed {
             Placed::Kept => {
                 if rotated {
-                    self.log.event(SecurityEventKind::TokenRotated).user(&account.name).write();
+                    self.log.event(SecurityEventKind::TokenRotated).account(&account.name).write();
                 }
                 Ok(Arc::new(next.clone()))
             }
@@ -163,7 +163,7 @@ impl Core {
         }
         self.encourage(account);
         let kind = SecurityEventKind::FamilyEnded(EndReason::RefusedByServer);
-        self.log.event(kind).user(&account.name).write();
+        self.log.event(kind).account(&account.name).write();
         Err(Failure::Refused)
     }
 }

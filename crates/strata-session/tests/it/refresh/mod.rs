@@ -8,6 +8,7 @@ mod lines;
 mod not_again;
 mod orders;
 mod reuse;
+mod rosters;
 mod secrets;
 mod window;
 

@@ -188,7 +188,7 @@ fn what_happens_is_told() {
     block_on(scene.tokens.renew("bob")).expect("renew");
     let told: Vec<_> = std::iter::from_fn(|| events.try_next())
         .map(|event| event.expect("event"))
-        .map(|event| (event.kind, event.user.expect("the account")))
+        .map(|event| (event.kind, event.account.expect("the account")))
         .collect();
     let expected = [
         (SecurityEventKind::FamilyStarted, "ada"),
