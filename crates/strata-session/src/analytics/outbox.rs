@@ -12,7 +12,7 @@ use super::recorder::Recorder;
 use super::report::Happened;
 
 /// What waits for delivery, and what was lost before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Queue {
     /// How many reports wait.
