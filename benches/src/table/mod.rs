@@ -1,5 +1,6 @@
 //! One file per table. Each has its fixture, its cases (which the criterion benches use too) and `run`.
 
+pub mod analytics;
 pub mod disk;
 pub mod durable;
 pub mod events;
@@ -19,7 +20,7 @@ use crate::section::Section;
 pub type Run = fn(Effort) -> Section;
 
 /// Every table, by name, in the order of the report.
-pub const ALL: [(&str, Run); 11] = [
+pub const ALL: [(&str, Run); 12] = [
     ("memory", memory::run),
     ("touch", touch::run),
     ("space", space::run),
@@ -31,4 +32,5 @@ pub const ALL: [(&str, Run); 11] = [
     ("open", open::run),
     ("events", events::run),
     ("tokens", tokens::run),
+    ("analytics", analytics::run),
 ];

@@ -17,7 +17,8 @@ fn visited() -> Shell {
             let visit =
                 recorder.visit(visitor, Consent::Given, start).await.expect("visit").expect("recorded");
             if visitor == "c" {
-                let long = format!("/{}", "x".repeat(100));
+                // Wide, and with an override that would turn the rest of the line.
+                let long = format!("/\u{202e}{}", "語".repeat(100));
                 let _ = visit.page_view("/tea").await.expect("view");
                 let _ = visit.page_view(&long).await.expect("view");
                 let _ = visit.event("buy", Properties::new()).await.expect("event");
@@ -28,6 +29,9 @@ fn visited() -> Shell {
         let delivered =
             Delivery::new(&recorder, ingest, Arc::new(TokioTimer)).deliver().await.expect("deliver");
         assert_eq!(delivered.reports, 3);
+        // One that has ended and was not delivered.
+        let late = recorder.visit("d", Consent::Given, VisitStart::new("/late")).await.expect("visit");
+        assert!(late.expect("recorded").end().await.expect("end"));
     });
     shell
 }
@@ -43,12 +47,15 @@ fn people_read_tables_and_bars() {
         line("visits").ends_with(" 3") && line("users").ends_with(" 3") && line("page views").ends_with(" 5")
     );
     assert!(line("bounce rate").ends_with("66.7 %"));
-    assert!(line("/home").contains("  3  ###"), "{text}");
+    assert!(line("/home").contains("  3  ") && line("/home").contains("  ###"), "{text}");
     assert!(
         line("buy").contains('1') && line("search.example").contains('3') && line("tablet").contains('1')
     );
     assert!(text.contains('…'), "long names are cut");
-    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert!(text.lines().all(|line| console::measure_text_width(line) <= 80), "{text}");
+    assert!(!text.contains('\u{202e}') && text.contains("/\u{fffd}語"), "{text}");
+    assert!(line("reports waiting").ends_with(" 1") && line("reports lost").ends_with(" 0"), "{text}");
+    assert!(line("mobile").contains("33 %"), "{text}");
     assert!(!text.contains('\u{1b}') && !text.contains('█'), "plain where it is no terminal");
 }
 
@@ -63,6 +70,7 @@ fn programs_read_one_object() {
     assert_eq!(insight["pages"]["top"].as_array().map(Vec::len), Some(1));
     assert_eq!(insight["pages"]["others"], 2);
     assert_eq!(insight["devices"][0]["device"], "mobile");
+    assert_eq!((&insight["queue"]["waiting"], &insight["queue"]["lost"]["full"]), (&1.into(), &0.into()));
     assert_eq!(insight["active"].as_array().map(Vec::len), Some(24));
 }
 

@@ -114,11 +114,11 @@ pub(super) fn bare_path(path: &str) -> &str {
 /// A referrer without query, fragment and credentials, cut to `longest` bytes.
 pub(super) fn bare_referrer(referrer: &str, longest: usize) -> String {
     let bare = bare_path(referrer);
-    let bare = match bare.split_once("://") {
+    let bare = match bare.split_once("//") {
         Some((scheme, rest)) => {
             let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
             let host = host.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{host}{path}")
+            format!("{scheme}//{host}{path}")
         }
         None => bare.to_owned(),
     };
@@ -137,6 +137,7 @@ mod tests {
             ("https://ada:pw@shop.example/a/b?q=1#f", "https://shop.example/a/b"),
             ("https://shop.example", "https://shop.example"),
             ("android-app://com.example", "android-app://com.example"),
+            ("//ada:pw@shop.example/a", "//shop.example/a"),
             ("newsletter", "newsletter"),
         ] {
             assert_eq!(bare_referrer(referrer, 512), bare);

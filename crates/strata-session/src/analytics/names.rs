@@ -61,14 +61,15 @@ impl Visitor {
     }
 }
 
-/// What the names of a visit's events begin with.
-pub(super) fn events(visit: VisitId) -> String {
-    format!("event:{visit}:")
+/// What the names of a visit's events begin with. Visits sort as they began, so that what is recorded and delivered at one time lies
+/// together in the store's indexes, however much lies there: with the visit's random id first each event would be somewhere else.
+pub(super) fn events(started: Timestamp, visit: VisitId) -> String {
+    format!("event:{:012x}:{visit}:", started.as_millis())
 }
 
 /// The name of one event; they sort as they happened.
-pub(super) fn event(visit: VisitId, sequence: u32) -> String {
-    format!("event:{visit}:{sequence:010}")
+pub(super) fn event(started: Timestamp, visit: VisitId, sequence: u32) -> String {
+    format!("{}{sequence:010}", events(started, visit))
 }
 
 /// The sequence of an event by the name of its record.
@@ -81,9 +82,14 @@ pub(super) fn parcel(number: u64) -> String {
     format!("{OUTBOX}{number:020}")
 }
 
-/// The record of a visit that was ingested, by the day it began on.
+/// The number of a waiting report by the name of its record.
+pub(super) fn number(parcel: &str) -> Option<u64> {
+    parcel.strip_prefix(OUTBOX)?.parse().ok()
+}
+
+/// The record of a visit that was ingested, by the day it began on, and within it as they began.
 pub(super) fn day(started: Timestamp, visit: VisitId) -> String {
-    format!("{DAY}{}:{visit}", date(started))
+    format!("{DAY}{}:{:012x}:{visit}", date(started), started.as_millis())
 }
 
 /// A day in UTC, such as `2026-01-31`.
@@ -102,9 +108,20 @@ mod tests {
     #[test]
     fn names_sort_as_things_happened() {
         let visit = VisitId::from_bytes([1; 16]);
-        assert!(event(visit, 9) < event(visit, 10) && event(visit, 99_999) < event(visit, 100_000));
-        assert_eq!(sequence(&event(visit, u32::MAX)), Some(u32::MAX));
+        let event = |sequence| event(Timestamp::EPOCH, visit, sequence);
+        assert!(event(9) < event(10) && event(99_999) < event(100_000));
+        assert_eq!(sequence(&event(u32::MAX)), Some(u32::MAX));
+        let (low, high) = (VisitId::from_bytes([0; 16]), VisitId::from_bytes([255; 16]));
+        for (earlier, later) in [(0, 1), (15, 16), (1_767_225_599_999, 1_767_225_600_000)] {
+            let [earlier, later] = [earlier, later].map(Timestamp::from_millis);
+            assert!(events(earlier, high) < events(later, low) && day(earlier, high) < day(later, low));
+        }
+        assert_eq!(events(Timestamp::MAX, low).len(), events(Timestamp::EPOCH, low).len());
         assert!(parcel(9) < parcel(10) && parcel(10) < parcel(u64::MAX));
+        assert_eq!(
+            [number(&parcel(7)), number(&parcel(u64::MAX)), number("queue")],
+            [Some(7), Some(u64::MAX), None]
+        );
         assert_eq!(date(Timestamp::from_millis(1_767_225_600_000)), "2026-01-01");
         assert_eq!(date(Timestamp::EPOCH), "1970-01-01");
         assert_eq!(date(Timestamp::MAX), "9999-12-30");

@@ -12,7 +12,7 @@ use super::recorder::Recorder;
 use super::report::Happened;
 
 /// What waits for delivery, and what was lost before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Queue {
     /// How many reports wait.
@@ -49,7 +49,7 @@ pub(super) enum Fate {
 impl Recorder {
     /// What waits for delivery, and what was lost. Walks the queue.
     pub async fn queue(&self) -> Result<Queue> {
-        let waiting = self.outbox.names().await?.len() as u64;
+        let waiting = self.outbox.count().await?;
         let lost = self.outbox.ledger().await?.0.lost;
         Ok(Queue { waiting, lost })
     }
@@ -68,6 +68,10 @@ impl Outbox {
     /// The names of all that waits, oldest first.
     pub(super) async fn names(&self) -> Result<Vec<String>> {
         self.handle.select().prefix(OUTBOX).keys().collect().await
+    }
+
+    async fn count(&self) -> Result<u64> {
+        self.handle.select().prefix(OUTBOX).count().await
     }
 
     /// What waits under `name`, if it still does.
@@ -101,15 +105,17 @@ impl Outbox {
         Ok(())
     }
 
-    /// The oldest parcel, if the queue is as full as the ledger says: it counts what died by itself, too.
+    /// The oldest parcel, if the queue is as full as the ledger says: it counts what died by itself, too. As long as nothing can have
+    /// died the queue is not walked: in an outage every visit that ends comes by here.
     async fn make_room(&self, ledger: &mut Ledger) -> Result<Option<Waiting>> {
-        let names = self.names().await?;
-        ledger.waiting = names.len() as u64;
-        if ledger.waiting < self.most {
-            return Ok(None);
+        let oldest = self.handle.select().prefix(OUTBOX).keys().next().await.transpose()?;
+        let since =
+            oldest.as_deref().and_then(names::number).map(|number| ledger.next.saturating_sub(number));
+        if since != Some(ledger.waiting) {
+            ledger.waiting = self.count().await?;
         }
-        let Some(oldest) = names.first() else { return Ok(None) };
-        let oldest = self.peek(oldest).await?;
+        let Some(oldest) = oldest.filter(|_| ledger.waiting >= self.most) else { return Ok(None) };
+        let oldest = self.peek(&oldest).await?;
         if oldest.is_some() {
             ledger.waiting -= 1;
             ledger.lost.full += 1;
@@ -217,8 +223,7 @@ impl Outbox {
         parcel: &Parcel,
         limit: usize,
     ) -> Result<(Vec<(String, Happened)>, bool)> {
-        let prefix = names::events(parcel.visit());
-        let mut walk = self.handle.select().prefix(&prefix).entries::<Stored>();
+        let mut walk = self.handle.select().prefix(&parcel.events()).entries::<Stored>();
         let mut events = Vec::new();
         while let Some(found) = walk.next().await {
             let (name, Stored { at, act }) = found?;
@@ -233,7 +238,7 @@ impl Outbox {
     }
 
     async fn clear_events(&self, parcel: &Parcel) -> Result<()> {
-        self.handle.select().prefix(&names::events(parcel.visit())).clear().await.map(drop)
+        self.handle.select().prefix(&parcel.events()).clear().await.map(drop)
     }
 
     async fn ledger(&self) -> Result<(Ledger, Option<Version>)> {

@@ -36,10 +36,9 @@ struct Load {
     events: usize,
 }
 
-/// A report on its way.
+/// What is known of a report on its way.
 struct Sent {
     waiting: Waiting,
-    report: Report,
     /// The records of its events.
     names: Vec<String>,
     /// Whether there are events behind it.
@@ -85,10 +84,10 @@ impl Delivery {
                 break;
             }
             let batch = self.claim(batch).await?;
-            let sent = self.pack(batch, &mut round).await?;
+            let (sent, reports) = self.pack(batch, &mut round).await?;
             if !sent.is_empty() {
                 round.done.sendings += 1;
-                let answer = self.send(&sent).await;
+                let answer = self.send(&reports).await;
                 self.follow(answer, sent, &mut round).await?;
             }
         }
@@ -182,8 +181,9 @@ impl Delivery {
         Ok(claimed)
     }
 
-    async fn pack(&self, batch: Vec<Waiting>, round: &mut Round) -> Result<Vec<Sent>> {
+    async fn pack(&self, batch: Vec<Waiting>, round: &mut Round) -> Result<(Vec<Sent>, Vec<Report>)> {
         let mut sent = Vec::with_capacity(batch.len());
+        let mut reports = Vec::with_capacity(batch.len());
         for mut waiting in batch {
             let begun = waiting.parcel.begun;
             let limit = if begun { round.load.events.max(1) } else { round.load.events };
@@ -197,16 +197,15 @@ impl Delivery {
             let (names, events): (Vec<String>, Vec<Happened>) = found.into_iter().unzip();
             let summary = (!begun).then(|| waiting.parcel.summary.clone());
             let (visit, started) = (waiting.parcel.visit(), waiting.parcel.summary.started);
-            let report = Report { version: Report::VERSION, visit, started, summary, events };
-            sent.push(Sent { waiting, report, names, more });
+            reports.push(Report { version: Report::VERSION, visit, started, summary, events });
+            sent.push(Sent { waiting, names, more });
         }
-        Ok(sent)
+        Ok((sent, reports))
     }
 
     /// Sends, and gives up when it takes too long.
-    async fn send(&self, sent: &[Sent]) -> Result<(), SendFailure> {
-        let batch: Vec<Report> = sent.iter().map(|sent| sent.report.clone()).collect();
-        let mut sending = self.transport.send(&batch);
+    async fn send(&self, batch: &[Report]) -> Result<(), SendFailure> {
+        let mut sending = self.transport.send(batch);
         let mut timeout = pin!(self.timer.sleep(self.timeout));
         poll_fn(|context| match sending.as_mut().poll(context) {
             Poll::Ready(answer) => Poll::Ready(answer),
@@ -218,7 +217,7 @@ impl Delivery {
     /// Takes off what was delivered. What has more goes on first.
     async fn settle(&self, sent: Vec<Sent>, round: &mut Round) -> Result<()> {
         let outbox = &self.recorder.outbox;
-        for Sent { waiting, names, more, .. } in sent.into_iter().rev() {
+        for Sent { waiting, names, more } in sent.into_iter().rev() {
             if !more {
                 round.done.reports += u64::from(outbox.finish(&waiting, &names, Fate::Delivered).await?);
             } else if let Some(waiting) = outbox.advance(waiting, &names, None).await? {
@@ -231,7 +230,7 @@ impl Delivery {
     /// Drops the one part that is too large by itself: the whole report if it is its summary, else one event.
     async fn skip(&self, sent: Vec<Sent>, round: &mut Round) -> Result<()> {
         let outbox = &self.recorder.outbox;
-        for Sent { waiting, names, more, .. } in sent {
+        for Sent { waiting, names, more } in sent {
             if !waiting.parcel.begun || !more {
                 round.done.dropped += u64::from(outbox.finish(&waiting, &names, Fate::TooLarge).await?);
             } else if let Some(waiting) = outbox.advance(waiting, &names, Some(Fate::TooLarge)).await? {
@@ -279,9 +278,9 @@ impl Delivery {
 impl Load {
     /// Half of what was too large, if it can be split.
     fn halved(self, sent: &[Sent]) -> Option<Self> {
-        if let [Sent { report, .. }] = sent {
-            let least = usize::from(report.summary.is_none());
-            let events = report.events.len().min(self.events);
+        if let [Sent { waiting, names, .. }] = sent {
+            let least = usize::from(waiting.parcel.begun);
+            let events = names.len().min(self.events);
             return (events > least).then_some(Self { reports: 1, events: events / 2 });
         }
         Some(Self { reports: sent.len() / 2, ..self })

@@ -8,7 +8,7 @@ use strata_core::Timestamp;
 
 use super::device::Device;
 use super::event::{Act, Event, PageTime};
-use super::names::Visitor;
+use super::names::{self, Visitor};
 use super::report::{Dropped, Summary, VisitEnd};
 use crate::id::VisitId;
 
@@ -128,6 +128,10 @@ impl Head {
         Visitor::stored(&self.visitor)
     }
 
+    pub(super) fn started(&self) -> Timestamp {
+        Timestamp::from_millis(self.started)
+    }
+
     pub(super) fn last(&self) -> Timestamp {
         Timestamp::from_millis(self.last)
     }
@@ -135,7 +139,7 @@ impl Head {
     /// Why the visit is over at `now`, if it is. Activity that lies an idle time ahead was told by a clock that was wrong: that visit
     /// is over too, or it would stay open for as long as the clock was ahead.
     pub(super) fn ended(&self, now: Timestamp, ends: Ends) -> Option<VisitEnd> {
-        let (last, started) = (self.last(), Timestamp::from_millis(self.started));
+        let (last, started) = (self.last(), self.started());
         if now.since(last) >= ends.idle || last.since(now) >= ends.idle {
             return Some(VisitEnd::Idle);
         }
@@ -207,5 +211,10 @@ impl Parcel {
 
     pub(super) fn visit(&self) -> VisitId {
         VisitId::from_bytes(self.visit)
+    }
+
+    /// What the names of its events begin with.
+    pub(super) fn events(&self) -> String {
+        names::events(Timestamp::from_millis(self.summary.started), self.visit())
     }
 }

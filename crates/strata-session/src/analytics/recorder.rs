@@ -126,7 +126,11 @@ impl Recorder {
         let beginning = Beginning { visit, user, device, path, referrer };
         let (head, first) = Head::begin(who, beginning, self.now());
         let open = self.handle.set(&who.open(), &head).ttl(self.backstop()).tag(&who.tag()).if_absent();
-        let writes = self.handle.writes().stage(open).stage(self.stage_event(who, visit, 0, &first));
+        let writes = self.handle.writes().stage(open).stage(self.stage_event(
+            who,
+            &names::event(head.started(), visit, 0),
+            &first,
+        ));
         writes.commit().await?;
         Ok(Some(Visit::new(self.clone(), who.clone(), visit)))
     }
@@ -159,7 +163,7 @@ impl Recorder {
         version: Version,
         judged: &Judged,
     ) -> Result<Option<u32>> {
-        let visit = head.visit();
+        let (started, visit) = (head.started(), head.visit());
         head.active(self.now());
         let added = match judged {
             Judged::Kept(event) => head.add(event.clone(), self.bounds.events),
@@ -175,17 +179,16 @@ impl Recorder {
         let open = self.handle.set(&who.open(), &head).if_version(version);
         let mut writes = self.handle.writes().stage(open);
         if let Some((sequence, stored)) = &added {
-            writes = writes.stage(self.stage_event(who, visit, *sequence, stored));
+            writes = writes.stage(self.stage_event(who, &names::event(started, visit, *sequence), stored));
         }
         writes.commit().await?;
         Ok(added.map(|(sequence, _)| sequence))
     }
 
-    fn stage_event(&self, who: &Visitor, visit: VisitId, sequence: u32, stored: &Stored) -> Staged<'_> {
-        let name = names::event(visit, sequence);
+    fn stage_event(&self, who: &Visitor, name: &str, stored: &Stored) -> Staged<'_> {
         // It outlives its visit and the time that a report waits.
         let life = Lifetime::ttl(self.backstop() + self.outbox.kept() + Duration::from_hours(24));
-        self.handle.set(&name, stored).lifetime(life).tag(&who.tag()).if_absent().into()
+        self.handle.set(name, stored).lifetime(life).tag(&who.tag()).if_absent().into()
     }
 
     /// What is stored of an event: what the bounds and the hook leave of it.

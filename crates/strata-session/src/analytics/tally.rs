@@ -1,12 +1,13 @@
 //! The most frequent of many texts in bounded memory: [`Tally`].
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 /// How many different texts are counted exactly, and kept when there are more.
 const KEPT: usize = 4096;
 
-/// Counts of texts. Exact up to 8192 different ones; then those below the 4096 most frequent are counted together, each time that
-/// many have come, so that a text which only becomes frequent later is counted from then on.
+/// Counts of texts. Exact up to 8192 different ones; then those below the 4096 most frequent (of equals, the first by name) are counted
+/// together, each time that many have come, so that a text which only becomes frequent later is counted from then on.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     counts: HashMap<String, Count>,
@@ -44,7 +45,7 @@ impl Tally {
     /// approximate.
     pub(super) fn top(self, most: usize) -> (Vec<(String, Count)>, u64, bool) {
         let mut counts: Vec<_> = self.counts.into_iter().collect();
-        counts.sort_unstable_by(|(one, a), (other, b)| b.count.cmp(&a.count).then_with(|| one.cmp(other)));
+        counts.sort_unstable_by(more_frequent);
         let rest =
             counts.iter().skip(most).fold(self.others, |sum, (_, count)| sum.saturating_add(count.count));
         counts.truncate(most);
@@ -52,19 +53,19 @@ impl Tally {
     }
 
     fn forget_rare(&mut self) {
-        let mut sizes: Vec<u64> = self.counts.values().map(|count| count.count).collect();
+        let mut counts: Vec<_> = self.counts.drain().collect();
         // There are twice as many, so the place exists.
-        let (_, least, _) = sizes.select_nth_unstable(KEPT);
-        let least = *least;
-        let mut rare = 0_u64;
-        self.counts.retain(|_, count| {
-            let stays = count.count > least;
-            rare = rare.saturating_add(if stays { 0 } else { count.count });
-            stays
-        });
+        counts.select_nth_unstable_by(KEPT, more_frequent);
+        let rare = counts.drain(KEPT..).fold(0_u64, |sum, (_, count)| sum.saturating_add(count.count));
+        self.counts.extend(counts);
         self.add_others(rare);
         self.approximate = true;
     }
+}
+
+/// The more frequent one first; of equals, the first by name, so that the same texts always come to the same.
+fn more_frequent((one, a): &(String, Count), (other, b): &(String, Count)) -> Ordering {
+    b.count.cmp(&a.count).then_with(|| one.cmp(other))
 }
 
 #[cfg(test)]
@@ -103,5 +104,19 @@ mod tests {
         assert_eq!((top[0].0.as_str(), top[0].1.count), ("often", 33_334));
         assert_eq!(rest + top[0].1.count, sum);
         assert!(approximate);
+    }
+
+    /// All of them equally frequent: half of them stay, and not none.
+    #[test]
+    fn equals_do_not_forget_each_other() {
+        let mut tally = Tally::default();
+        for number in 0..=2 * KEPT {
+            tally.add(&format!("{number:05}"), 100, 0);
+        }
+        assert_eq!(tally.counts.len(), KEPT + 1);
+        let (top, rest, _) = tally.top(3);
+        let names: Vec<&str> = top.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["00000", "00001", "00002"], "and always the same ones");
+        assert_eq!(rest, (2 * KEPT as u64 + 1 - 3) * 100);
     }
 }

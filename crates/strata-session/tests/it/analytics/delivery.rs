@@ -218,6 +218,25 @@ fn s38_a_full_queue_drops_the_oldest_and_counts() {
     assert_eq!(scene.queue().lost.full, 4, "there is room again");
 }
 
+/// An outage fills the queue; from then on each visit that ends drops the oldest report. That costs the same however long the queue is.
+#[test]
+fn an_end_beside_a_full_queue_does_not_walk_it() {
+    let cost = |most: u32| {
+        let world = world();
+        let bounds = Bounds::default().reports(most.into());
+        let recorder = Recorder::builder(&world.db).bounds(bounds).build().expect("a recorder");
+        let scene = Scene::with(world, recorder);
+        visits(&scene, most, 0);
+        let visit = scene.visit("one more", "/a");
+        let before = scene.world.faulty.calls();
+        assert!(end(&visit));
+        let calls = scene.world.faulty.calls() - before;
+        assert_eq!((scene.queue().waiting, scene.queue().lost.full), (most.into(), 1));
+        calls
+    };
+    assert_eq!(cost(300), cost(900));
+}
+
 #[test]
 fn a_queue_whose_reports_died_has_room() {
     let world = world();
@@ -229,6 +248,14 @@ fn a_queue_whose_reports_died_has_room() {
     visits(&scene, 3, 1);
     let queue = scene.queue();
     assert_eq!((queue.waiting, queue.lost.full), (3, 0), "the dead do not count");
+    // One that was rejected lies before those that overtook it: numbers with gaps, and all of them dead or delivered in the end.
+    scene.server.then(Answer::Fails(SendFailure::Rejected));
+    scene.server.then(Answer::Fails(SendFailure::Rejected));
+    assert_eq!(scene.deliver().reports, 2);
+    visits(&scene, 2, 1);
+    assert_eq!((scene.queue().waiting, scene.queue().lost.full), (3, 0), "two left, two came");
+    visits(&scene, 1, 1);
+    assert_eq!((scene.queue().waiting, scene.queue().lost.full), (3, 1), "the rejected one was the oldest");
 }
 
 #[test]
