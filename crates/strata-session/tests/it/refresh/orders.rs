@@ -216,7 +216,7 @@ fn s13_a_family_that_was_ended_stays_ended() {
         (&[2], &["revoke", "revoke user"], 138),
         // A client, a thief with its token, and a revocation.
         (&[2, 2], &["revoke"], 808),
-        (&[2, 2], &["revoke all"], 1518),
+        (&[2, 2], &["revoke all"], 2311),
     ] {
         let count = meet_distinctly(clients, endings, over);
         assert_eq!(count, all, "schedules of {clients:?} {endings:?}");
