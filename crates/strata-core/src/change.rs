@@ -65,6 +65,9 @@ pub enum Event {
 pub trait Bus: fmt::Debug + MaybeSend + MaybeSync + 'static {
     /// Hands over one local change.
     fn publish(&self, change: &Change);
+
+    /// A local change may have happened that nobody can tell: peers have to look anew.
+    fn lose(&self);
 }
 
 /// What travels from a hub to its subscribers.
@@ -114,9 +117,9 @@ impl Hub {
         }
     }
 
-    /// Watches over a commit under way: unless it is [settled](InFlight::settle), what it did is lost to subscribers.
-    pub(crate) fn in_flight(&self) -> InFlight<'_> {
-        InFlight(Some(self))
+    /// Watches over a commit under way: unless it is [settled](InFlight::settle), what it did is lost to subscribers and peers.
+    pub(crate) fn in_flight<'h>(&'h self, bus: Option<&'h dyn Bus>) -> InFlight<'h> {
+        InFlight(Some(Listeners { hub: self, bus }))
     }
 
     /// Changes announced from now on whose keys match `pattern`, of one origin if asked.
@@ -133,28 +136,44 @@ impl Default for Hub {
     }
 }
 
+/// Who has to know of a change.
+struct Listeners<'h> {
+    hub: &'h Hub,
+    bus: Option<&'h dyn Bus>,
+}
+
+impl Listeners<'_> {
+    #[cold]
+    fn lose(&self) {
+        self.hub.lose();
+        if let Some(bus) = self.bus {
+            bus.lose();
+        }
+    }
+}
+
 /// A commit whose outcome is not known yet. Dropped like that, because its caller gave up, it makes subscribers look anew.
-pub(crate) struct InFlight<'h>(Option<&'h Hub>);
+pub(crate) struct InFlight<'h>(Option<Listeners<'h>>);
 
 impl InFlight<'_> {
     /// The outcome is known. A failure that may have happened all the same counts as lost.
     pub(crate) fn settle<T>(mut self, outcome: &Result<T>) {
-        let hub = self.0.take();
-        if let (Some(hub), Err(error)) = (hub, outcome)
+        let listeners = self.0.take();
+        if let (Some(listeners), Err(error)) = (listeners, outcome)
             && matches!(
                 error.kind(),
                 ErrorKind::Unavailable | ErrorKind::Poisoned | ErrorKind::Full | ErrorKind::Other
             )
         {
-            hub.lose();
+            listeners.lose();
         }
     }
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        if let Some(hub) = self.0 {
-            hub.lose();
+        if let Some(listeners) = &self.0 {
+            listeners.lose();
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The typed handle: [`Handle`], the namespaces under it, and what every operation shares. One file per kind of operation:
 //! `read`, `write`, `modify`, `life` (expiry), `select` and `walk` (many records), `writes` (several at once), `transfer`
-//! (export, import, reseal), `lift` (values of any type on the move), `sweep`; `pipe` is the order in which they run.
+//! (export, import, reseal), `lift` (values of any type on the move), `peer` (what peers did), `sweep`; `pipe` is the order in which they run.
 
 mod builder;
 mod life;
 mod lift;
 mod modify;
+mod peer;
 mod pipe;
 mod read;
 mod select;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 pub use builder::{HandleBuilder, Needs, Touch};
 pub use life::Ttl;
 pub use lift::Lifted;
+pub use peer::FromPeer;
 pub use read::{Info, View};
 pub use select::Selection;
 pub use sweep::Purged;

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::builder::Touch;
 use crate::batch::{Batch, Before, Committed, Durability, Guard, Op, Outcome, Write};
-use crate::change::{Bus, Change, ChangeKind, Hub, Origin};
+use crate::change::{Bus, Change, ChangeKind, Hub, InFlight, Origin};
 use crate::codec::{Codec, Shape};
 use crate::envelope::Header;
 use crate::error::{Error, ErrorKind, Result};
@@ -166,33 +166,49 @@ impl Pipe {
         if let Some(journal) = &self.journal {
             journal.record(&mut batch)?;
         }
+        self.commit_from(Origin::Local, batch).await
+    }
+
+    /// Commits and announces what `origin` did.
+    pub(super) async fn commit_from(&self, origin: Origin, batch: Batch) -> Result<Committed> {
         let news: SmallVec<[(Key, News); 1]> =
             batch.ops.iter().map(|op| (op.key.clone(), News::of(&op.write))).collect();
-        let in_flight = self.hub.in_flight();
+        let in_flight = self.in_flight();
         let committed = self.engine().commit(batch).await;
         in_flight.settle(&committed);
         let committed = committed?;
         for ((key, news), outcome) in news.into_iter().zip(&committed.outcomes) {
-            self.announce(&key, news, *outcome);
+            self.announce(&key, news, *outcome, origin);
         }
         Ok(committed)
     }
 
-    /// Tells subscribers and the bus what an operation did.
+    /// Watches over a commit that is about to be made.
+    pub(super) fn in_flight(&self) -> InFlight<'_> {
+        self.hub.in_flight(self.bus.as_deref())
+    }
+
+    /// Somebody gave up on a commit under way: what it does will not be announced.
+    #[cold]
+    pub(super) fn lose(&self) {
+        drop(self.in_flight());
+    }
+
+    /// Tells subscribers what an operation did, and the bus, unless that is where it came from.
     #[inline]
-    pub(super) fn announce(&self, key: &Key, news: News, outcome: Outcome) {
+    pub(super) fn announce(&self, key: &Key, news: News, outcome: Outcome, origin: Origin) {
         if self.hub.is_heard() || self.bus.is_some() {
-            self.announce_heard(key, news, outcome);
+            self.announce_heard(key, news, outcome, origin);
         }
     }
 
-    fn announce_heard(&self, key: &Key, news: News, outcome: Outcome) {
+    fn announce_heard(&self, key: &Key, news: News, outcome: Outcome, origin: Origin) {
         if key.is_system() || news == News::None {
             return;
         }
         let tell = |kind, version: Version| {
-            let change = Change { key: key.clone(), kind, version, origin: Origin::Local };
-            if let Some(bus) = &self.bus {
+            let change = Change { key: key.clone(), kind, version, origin };
+            if let (Some(bus), Origin::Local) = (&self.bus, origin) {
                 bus.publish(&change);
             }
             self.hub.announce(change);

@@ -139,6 +139,12 @@ impl Export<'_> {
 }
 
 impl Handle {
+    /// The living record under `key`, a whole name, with its value readable by anybody, and the version it was found in. No activity.
+    pub async fn export_plaintext(&self, key: &Key) -> Result<Option<(Exported, Version)>> {
+        let Some(record) = self.pipe.live(key, self.pipe.now()).await? else { return Ok(None) };
+        Ok(self.wrap(key, &record, Wrap::Plaintext)?.map(|exported| (exported, record.version)))
+    }
+
     fn wrap(&self, key: &Key, record: &Record, wrap: Wrap) -> Result<Option<Exported>> {
         let mut scratch = Scratch::take();
         let Some(opened) = self.pipe.open(key, record, self.pipe.now(), &mut scratch)? else {
@@ -190,22 +196,31 @@ impl Handle {
         })?;
         let key = self.key(name)?;
         let now = self.pipe.now();
-        let tags = record.tags.iter().map(|tag| Tag::new(tag)).collect::<Result<Vec<_>>>()?;
-        let (payload, expiry) = {
-            let mut scratch = Scratch::take();
-            let (header, body) = self.unwrap(&key, &record.body, &mut scratch)?;
-            // The cap in a sealed body is authenticated; the words beside it are not.
-            let expiry = header.effective(Expiry::from_foreign(record.expiry)?);
-            if expiry.is_dead(now) {
-                return Ok(Imported::Expired);
-            }
-            let draft = self.pipe.draft_encoded(header.codec, header.shape, body)?;
-            (self.pipe.seal(None, &key, draft, expiry.not_after())?, expiry)
-        };
-        let write = Write::Put { payload, expiry: Keep::Set(expiry), tags: Keep::Set(Tags::new(tags)?) };
-        let op = Op { key, guard, write };
+        let Some(op) = self.import_op(key, record, guard, now)? else { return Ok(Imported::Expired) };
         let committed = self.pipe.commit(Batch::one(now, self.pipe.durability, op)).await?;
         Ok(Imported::Stored(committed.outcomes[0].after.expect("a put has a version")))
+    }
+
+    /// What stores an exported record, sealed as this handle seals; `None` if it has died.
+    pub(super) fn import_op(
+        &self,
+        key: Key,
+        record: &Exported,
+        guard: Guard,
+        now: Timestamp,
+    ) -> Result<Option<Op>> {
+        let tags = record.tags.iter().map(|tag| Tag::new(tag)).collect::<Result<Vec<_>>>()?;
+        let mut scratch = Scratch::take();
+        let (header, body) = self.unwrap(&key, &record.body, &mut scratch)?;
+        // The cap in a sealed body is authenticated; the words beside it are not.
+        let expiry = header.effective(Expiry::from_foreign(record.expiry)?);
+        if expiry.is_dead(now) {
+            return Ok(None);
+        }
+        let draft = self.pipe.draft_encoded(header.codec, header.shape, body)?;
+        let payload = self.pipe.seal(None, &key, draft, expiry.not_after())?;
+        let write = Write::Put { payload, expiry: Keep::Set(expiry), tags: Keep::Set(Tags::new(tags)?) };
+        Ok(Some(Op { key, guard, write }))
     }
 
     fn unwrap<'s>(&self, key: &Key, body: &'s Body, scratch: &'s mut Scratch) -> Result<(Header, &'s [u8])> {

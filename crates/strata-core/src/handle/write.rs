@@ -9,6 +9,7 @@ use super::Handle;
 use super::pipe::{Draft, News};
 use crate::batch::{Batch, Before, Committed, Durability, Guard, Keep, Op, Write};
 use crate::bounds::BoxFuture;
+use crate::change::Origin;
 use crate::codec::{Codec, Value};
 use crate::error::{Error, Result};
 use crate::expiry::Expiry;
@@ -245,7 +246,7 @@ impl Drop for Set<'_> {
     /// Whoever gives up on a commit under way leaves it to the store to finish; its event is lost, and subscribers hear so.
     fn drop(&mut self) {
         if self.commit.is_some() {
-            self.handle.pipe.hub.lose();
+            self.handle.pipe.lose();
         }
     }
 }
@@ -264,12 +265,12 @@ impl Future for Set<'_> {
         };
         let committed = std::task::ready!(commit.as_mut().poll(context));
         set.commit = None;
-        set.handle.pipe.hub.in_flight().settle(&committed);
+        set.handle.pipe.in_flight().settle(&committed);
         Poll::Ready(committed.map(|committed| {
             // A put leaves an outcome with a version; what a journal added follows it.
             let outcome = committed.outcomes[0];
             if let Ok(parts) = &set.parts {
-                set.handle.pipe.announce(&parts.key, News::Put, outcome);
+                set.handle.pipe.announce(&parts.key, News::Put, outcome, Origin::Local);
             }
             outcome.after.expect("a put has a version")
         }))

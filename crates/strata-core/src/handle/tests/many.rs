@@ -1,6 +1,8 @@
 //! Many records and what surrounds them: walks, clears, batches, events, journal and bus, transfer, namespaces.
 
 use super::*;
+use crate::change::Origin;
+use crate::record::Version;
 
 #[tokio::test]
 async fn clears_combine_filters_and_leave_system_records() {
@@ -131,11 +133,15 @@ async fn who_is_refused_neither_changes_nor_keeps_alive() {
 }
 
 #[derive(Debug, Default)]
-struct Tape(std::sync::Mutex<Vec<Change>>);
+struct Tape(std::sync::Mutex<Vec<Change>>, std::sync::atomic::AtomicU32);
 
 impl Bus for Tape {
     fn publish(&self, change: &Change) {
         self.0.lock().expect("lock").push(change.clone());
+    }
+
+    fn lose(&self) {
+        self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     }
 }
 
@@ -169,6 +175,65 @@ async fn journal_and_bus_see_every_commit() {
         tape.iter().map(|change| change.kind).collect::<Vec<_>>(),
         [ChangeKind::Created, ChangeKind::Updated, ChangeKind::Removed]
     );
+}
+
+#[tokio::test]
+async fn what_peers_did_is_remote_and_does_not_echo() {
+    let World { db: there, .. } = world();
+    there.set("a", &cart(2)).idle(MINUTE).tag("t").await.expect("set");
+    let key = Key::new("a").expect("key");
+    let (exported, _) = there.export_plaintext(&key).await.expect("export").expect("alive");
+
+    let (store, tape) = (Arc::new(ReferenceStore::new()), Arc::new(Tape::default()));
+    let clock = Arc::new(ManualClock::default());
+    let here = Handle::builder(Arc::clone(&store) as _, Arc::clone(&clock) as _)
+        .journal(Arc::new(Stamps))
+        .bus(Arc::clone(&tape) as _)
+        .build()
+        .expect("handle");
+    let mut changes = here.subscribe("*").expect("subscribe").from(Origin::Remote);
+    let mark = |name| Op { key: Key::system(name).expect("key"), guard: Guard::Any, write: Write::Remove };
+    let mut commit = here.from_peer();
+    assert!(commit.put(&exported, Guard::Absent).expect("put"));
+    commit.beside(mark("sync:a")).expect("beside");
+    assert_eq!(
+        commit.beside(Op { key: key.clone(), ..mark("x") }).expect_err("a name").kind(),
+        ErrorKind::Invalid
+    );
+    assert_eq!(commit.commit().await.expect("commit").len(), 2);
+    let info = here.info("a").await.expect("info").expect("alive");
+    assert_eq!((info.expiry.idle_time(), info.tags.iter().count()), (Some(MINUTE), 1));
+
+    let slid = exported.expiry[0] + 1_000;
+    let mut commit = here.from_peer();
+    commit.slide(&key, Guard::Present, Timestamp::from_millis(slid)).expect("slide");
+    commit.commit().await.expect("commit");
+    assert_eq!(
+        here.info("a").await.expect("info").expect("alive").expiry.deadline().map(Timestamp::as_millis),
+        Some(slid)
+    );
+
+    let mut commit = here.from_peer();
+    commit.remove(&key, Guard::Any).expect("remove");
+    commit.commit().await.expect("commit");
+    let mut heard = Vec::new();
+    while let Some(Event::Change(change)) = changes.try_next() {
+        assert_eq!(change.origin, Origin::Remote);
+        heard.push(change.kind);
+    }
+    assert_eq!(heard, [ChangeKind::Created, ChangeKind::Removed]);
+    assert!(tape.0.lock().expect("lock").is_empty(), "no echo");
+    assert!(store.get(&Key::system("stamp").expect("key")).await.expect("get").is_none(), "no journal");
+
+    let mut shared = here.subscribe("*").expect("subscribe");
+    here.hear(&Change { key, kind: ChangeKind::Updated, version: Version::new(9), origin: Origin::Local });
+    here.hear_of_loss();
+    assert!(matches!(shared.try_next(), Some(Event::Change(Change { origin: Origin::Remote, .. }))));
+    assert_eq!(shared.try_next(), Some(Event::Lagged(1)));
+
+    clock.advance(2 * MINUTE);
+    assert!(!here.from_peer().put(&exported, Guard::Absent).expect("put"), "it has died meanwhile");
+    assert_eq!(tape.1.load(std::sync::atomic::Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

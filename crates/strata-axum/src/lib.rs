@@ -1,0 +1,1 @@
+//! Strata sessions in axum.

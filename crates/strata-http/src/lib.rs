@@ -1,0 +1,1 @@
+//! Clients of Strata's HTTP routes.

@@ -1,0 +1,5 @@
+//! Sessions in step across tabs, windows, processes and machines.
+
+pub mod link;
+
+pub use link::{Heard, Link, Member};
