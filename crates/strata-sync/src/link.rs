@@ -3,6 +3,8 @@
 
 mod in_process;
 mod inbox;
+#[cfg(unix)]
+mod local;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use strata_core::{MaybeSend, MaybeSync};
 
 pub use self::in_process::{InProcess, InProcessLink};
 pub use self::inbox::Queue;
+#[cfg(unix)]
+pub use self::local::{LocalBuilder, LocalLink, LocalReport};
 
 /// Where a message came from or goes to, as one link knows it: an address, no identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
