@@ -45,7 +45,9 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Vec<Change>>> {
     }
     match Codec::Bincode.decode(bytes)? {
         Hint::Lost => Ok(None),
-        Hint::Changes(told) if told.len() <= MAX_CHANGES => told.into_iter().map(change).collect::<Result<_>>().map(Some),
+        Hint::Changes(told) if told.len() <= MAX_CHANGES => {
+            told.into_iter().map(change).collect::<Result<_>>().map(Some)
+        }
         Hint::Changes(_) => Err(strange("names too many changes")),
     }
 }
@@ -93,8 +95,13 @@ fn strange(why: &str) -> Error {
 mod tests {
     use super::*;
 
-    const KINDS: [ChangeKind; 5] =
-        [ChangeKind::Created, ChangeKind::Updated, ChangeKind::Retimed, ChangeKind::Removed, ChangeKind::Expired];
+    const KINDS: [ChangeKind; 5] = [
+        ChangeKind::Created,
+        ChangeKind::Updated,
+        ChangeKind::Retimed,
+        ChangeKind::Removed,
+        ChangeKind::Expired,
+    ];
 
     fn named(count: usize, len: usize) -> Vec<Change> {
         let kinds = KINDS.into_iter().cycle();

@@ -1,4 +1,6 @@
 //! Links, groups and buses, with real parts: `support` has what moves them, the others are named after what they are about.
 
 mod group;
+#[cfg(unix)]
+mod processes;
 mod support;

@@ -160,3 +160,19 @@ pub(crate) fn settle<const N: usize>(groups: [&Group; N]) -> [Vec<Received>; N] 
         }
     }
 }
+
+/// The runtime's timer, for tests with real sockets.
+#[derive(Debug)]
+pub(crate) struct Tokio;
+
+impl Timer for Tokio {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+impl strata_core::Spawn for Tokio {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        drop(tokio::spawn(task));
+    }
+}

@@ -51,7 +51,8 @@ impl Folder {
     pub(super) fn bind(&self, name: Name) -> Result<UnixListener> {
         let unfinished = self.0.join(format!("n-{name:016x}"));
         for _ in 0..ATTEMPTS {
-            let listener = UnixListener::bind(&unfinished).map_err(|error| failed("listen in", &self.0, error))?;
+            let listener =
+                UnixListener::bind(&unfinished).map_err(|error| failed("listen in", &self.0, error))?;
             match fs::rename(&unfinished, self.socket(name)) {
                 Ok(()) => return Ok(listener),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -134,9 +135,18 @@ fn check_owner(path: &Path, metadata: &Metadata) -> Result<()> {
     let (kind, why) = if !metadata.is_dir() {
         (ErrorKind::Foreign, "it is no folder (a link to one will not do); name a folder".to_owned())
     } else if metadata.uid() != me {
-        (ErrorKind::Denied, format!("it belongs to user {}, and this is user {me}; name a folder of your own", metadata.uid()))
+        (
+            ErrorKind::Denied,
+            format!(
+                "it belongs to user {}, and this is user {me}; name a folder of your own",
+                metadata.uid()
+            ),
+        )
     } else if mode & 0o077 != 0 {
-        (ErrorKind::Denied, format!("others may reach into it (mode {mode:o}); run `chmod 700` on it, or name another"))
+        (
+            ErrorKind::Denied,
+            format!("others may reach into it (mode {mode:o}); run `chmod 700` on it, or name another"),
+        )
     } else {
         return Ok(());
     };
@@ -150,6 +160,7 @@ pub(super) fn failed(verb: &str, path: &Path, error: io::Error) -> Error {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ErrorKind::Invalid,
         _ => ErrorKind::Unavailable,
     };
-    let message = format!("cannot {verb} {}; its parent has to exist and this user has to own it", path.display());
+    let message =
+        format!("cannot {verb} {}; its parent has to exist and this user has to own it", path.display());
     Error::new(kind, "join folder", message).because(error)
 }

@@ -64,7 +64,11 @@ pub(super) async fn read_start(from: &mut (impl AsyncRead + Unpin)) -> Result<u8
 }
 
 /// The rest of a frame that began with `start`. A length alone makes nobody set memory aside.
-pub(super) async fn read_rest(from: &mut (impl AsyncRead + Unpin), start: u8, most: usize) -> Result<Frame, Broken> {
+pub(super) async fn read_rest(
+    from: &mut (impl AsyncRead + Unpin),
+    start: u8,
+    most: usize,
+) -> Result<Frame, Broken> {
     let mut rest = [0; 3];
     from.read_exact(&mut rest).await.map_err(|_| Broken::Ended)?;
     let len = u32::from_be_bytes([start, rest[0], rest[1], rest[2]]);

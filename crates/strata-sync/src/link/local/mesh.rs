@@ -159,11 +159,6 @@ impl Peer {
     }
 
     fn ticket(&self, name: Name) -> Ticket {
-        Ticket {
-            name,
-            member: self.member,
-            outbox: Arc::clone(&self.outbox),
-            life: self.life.subscribe(),
-        }
+        Ticket { name, member: self.member, outbox: Arc::clone(&self.outbox), life: self.life.subscribe() }
     }
 }

@@ -185,7 +185,8 @@ impl LocalBuilder {
 
     fn check(&self) -> Result<()> {
         if tokio::runtime::Handle::try_current().is_err() {
-            let way_out = "a link of one machine needs a tokio runtime with its I/O enabled; join from within one";
+            let way_out =
+                "a link of one machine needs a tokio runtime with its I/O enabled; join from within one";
             return Err(Error::new(ErrorKind::Unsupported, "join folder", way_out));
         }
         let why = if !(2..=1024).contains(&self.members) {
@@ -218,6 +219,9 @@ fn strange(path: &Path, name: &str) -> Error {
     Error::new(
         ErrorKind::Foreign,
         "join folder",
-        format!("{} holds {name:?}, which no member puts there; name a folder that is for this alone", path.display()),
+        format!(
+            "{} holds {name:?}, which no member puts there; name a folder that is for this alone",
+            path.display()
+        ),
     )
 }
