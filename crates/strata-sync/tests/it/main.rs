@@ -3,4 +3,5 @@
 mod group;
 #[cfg(unix)]
 mod processes;
+mod shared;
 mod support;
