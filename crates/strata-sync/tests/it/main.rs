@@ -2,6 +2,8 @@
 
 mod group;
 #[cfg(unix)]
+mod links;
+#[cfg(unix)]
 mod processes;
 mod shared;
 mod support;
