@@ -181,7 +181,9 @@ impl SharedBus {
         match received {
             Received::Message { topic: Topic::HINTS, body, .. } => match hint::read(body) {
                 Ok(Some(changes)) => {
-                    changes.iter().for_each(|change| handle.hear(change));
+                    for change in &changes {
+                        handle.hear(change);
+                    }
                     self.0.state.lock().counts.heard += changes.len() as u64;
                 }
                 Ok(None) => self.read_anew(handle),

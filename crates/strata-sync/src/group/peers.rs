@@ -27,6 +27,20 @@ pub(crate) struct Peer {
     pub(crate) silent: u32,
 }
 
+impl Peer {
+    /// One that has just proved to be here. Its numbers, for all and for us, follow those of the windows, ours for it follow `base`.
+    pub(crate) const fn new(
+        cipher: Cipher,
+        route: Member,
+        windows: [Window; 2],
+        base: u64,
+        now: Timestamp,
+    ) -> Self {
+        let [broadcasts, directs] = windows;
+        Self { cipher, route, broadcasts, directs, sent: base, addressed: false, heard: now, silent: 0 }
+    }
+}
+
 /// Somebody who may be a recording, until it answers.
 #[derive(Debug)]
 pub(crate) struct Asked {

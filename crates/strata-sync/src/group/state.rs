@@ -180,7 +180,7 @@ impl State {
         }
         if let Some(peer) = self.peers.get(id) {
             let (head, body) = peer.cipher.open_from(&salt, bytes)?;
-            self.on_known(id, from, head, body);
+            self.on_known(id, from, &head, body);
         } else {
             let cipher = Cipher::derive(&self.key, salt);
             let (head, _) = cipher.open_from(&salt, bytes)?;
@@ -191,8 +191,8 @@ impl State {
     }
 
     /// A genuine message of one who proved to be here; it may be a recording all the same.
-    fn on_known(&mut self, id: PeerId, from: Member, head: Head, body: Vec<u8>) {
-        match head {
+    fn on_known(&mut self, id: PeerId, from: Member, head: &Head, body: Vec<u8>) {
+        match *head {
             Head::Ask { to, challenge } if to == self.id() => {
                 let _ = self.answer(id, from, challenge, None);
             }
@@ -244,28 +244,41 @@ impl State {
 
     /// A genuine message of one who may be a recording.
     fn on_stranger(&mut self, id: PeerId, from: Member, cipher: Cipher, head: &Head) -> Result<()> {
+        let me = self.id();
         match *head {
-            Head::Answer { to, challenge, ask, broadcast, direct } if to == self.id() => {
+            Head::Answer { to, challenge, ask, broadcast, direct } if to == me => {
                 if let Some(Asked { base, .. }) = self.peers.answered(id, &challenge) {
-                    let (broadcasts, directs) = (Window::after(broadcast), Window::after(direct));
-                    let (sent, heard) = (base, self.clock.now());
-                    let route = from;
-                    let peer =
-                        Peer { cipher, route, broadcasts, directs, sent, addressed: false, heard, silent: 0 };
+                    let peer = Peer::new(
+                        cipher,
+                        from,
+                        [broadcast, direct].map(Window::after),
+                        base,
+                        self.clock.now(),
+                    );
                     return self.admit(id, peer, ask);
                 }
                 self.report.unproved += 1;
+                self.ask(id, from)
             }
-            Head::Ask { to, challenge } if to == self.id() => {
+            Head::Ask { to, challenge } if to == me => {
                 let back = self.question(id)?;
-                return self.answer(id, from, challenge, Some(back));
+                self.answer(id, from, challenge, Some(back))
             }
-            Head::Hello => {}
-            Head::Ask { .. } => return Ok(()), // of others among themselves
-            Head::Answer { .. } => return Ok(()),
-            Head::Direct { to, .. } if to != self.id() => return Ok(()),
-            Head::Broadcast { .. } | Head::Direct { .. } => self.report.unproved += 1,
+            Head::Broadcast { .. } => {
+                self.report.unproved += 1;
+                self.ask(id, from)
+            }
+            Head::Direct { to, .. } if to == me => {
+                self.report.unproved += 1;
+                self.ask(id, from)
+            }
+            Head::Hello => self.ask(id, from),
+            Head::Ask { .. } | Head::Answer { .. } | Head::Direct { .. } => Ok(()), // among others
         }
+    }
+
+    /// Asks a stranger, once until it answers or the question is forgotten.
+    fn ask(&mut self, id: PeerId, from: Member) -> Result<()> {
         if self.peers.asked(id).is_some() {
             return Ok(());
         }

@@ -14,6 +14,9 @@ use tempfile::TempDir;
 
 use crate::support::{Beats, System, Tokio, poll};
 
+/// One number of a report.
+type Count = fn(&LocalReport) -> u64;
+
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn folder() -> (TempDir, PathBuf) {
@@ -268,7 +271,7 @@ async fn garbage_and_lengths_that_lie_end_only_their_own_connection() {
     let socket = path.join(&sockets(&path)[0]);
     let _mutes = [mute(&path, 1), mute(&path, 2), mute(&path, 3)];
     let oversized = [greeting(1), (64_u32 << 20).to_be_bytes().to_vec(), vec![7; 1000]].concat();
-    let cases: [(Vec<u8>, fn(&LocalReport) -> u64); 4] = [
+    let cases: [(Vec<u8>, Count); 4] = [
         (b"GET / HTTP/1.1\r\nHost: here\r\n\r\n".to_vec(), |report| report.garbage),
         (greeting(2)[..9].to_vec(), |report| report.ended),
         (oversized, |report| report.oversized),

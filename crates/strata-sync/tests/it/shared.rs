@@ -92,7 +92,9 @@ impl Ground {
     fn two(&self) -> [Program; 2] {
         let mut two = [self.program(), self.program()];
         self.tasks.run();
-        two.iter_mut().for_each(|program| drop(program.heard()));
+        for program in &mut two {
+            program.heard();
+        }
         two
     }
 }
@@ -249,8 +251,9 @@ fn a_commit_that_nobody_knows_the_end_of_makes_peers_read_anew() {
 fn a_hint_that_makes_no_sense_is_counted_and_read_as_loss() {
     let ground = Ground::default();
     let [ada, mut bob] = ground.two();
+    let long = vec![0; 300_000];
     let hostile =
-        [&b""[..], b"\x07", b"\x00\xff\xff\xff\xff\xff\xff\xff\xff", &[0; 300_000], b"\x00\x01\x00\x01\x01"];
+        [&b""[..], b"\x07", b"\x00\xff\xff\xff\xff\xff\xff\xff\xff", &long, b"\x00\x01\x00\x01\x01"];
     for (count, body) in (1..).zip(hostile) {
         ada.bus.group().broadcast(Topic::HINTS, body).expect("sent");
         ground.tasks.run();
