@@ -12,3 +12,8 @@ pub use link::{Heard, InProcess, InProcessLink, Link, Member, Queue};
 #[cfg(unix)]
 pub use link::{LocalBuilder, LocalLink, LocalReport};
 pub use shared::{BusRunning, SharedBus, SharedReport};
+
+/// The README's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
