@@ -7,3 +7,4 @@ mod links;
 mod processes;
 mod shared;
 mod support;
+mod wild;
