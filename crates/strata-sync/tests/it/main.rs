@@ -1,0 +1,3 @@
+//! Sync over the reference store, in one process.
+
+mod replication;
