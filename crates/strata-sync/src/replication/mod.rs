@@ -9,10 +9,12 @@
 //! | `apply`, `idle` | a peer's records and activity becoming ours |
 //! | `contact` | long absences |
 //! | `peer`, `message`, `report`, `config` | the state machine, its words, what it says of itself, its settings |
+//! | `driver` | a peer at work over a group |
 
 mod apply;
 mod config;
 mod contact;
+mod driver;
 mod idle;
 mod index;
 mod journal;
@@ -24,8 +26,11 @@ mod report;
 mod settle;
 mod stamp;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use config::{ReplicationConfig, Scope};
+pub use driver::{Replication, ReplicationRunning};
 pub use journal::Recorder;
 pub use peer::{Outgoing, Peer};
 pub use report::{MemberReport, Refusal, ReplicationReport};

@@ -61,6 +61,7 @@ pub struct Peer {
     pub(super) dropped: BTreeMap<Refusal, u64>,
     pub(super) untold: u64,
     pub(super) withheld: u64,
+    pub(super) failures: u64,
 }
 
 impl Peer {
@@ -96,6 +97,7 @@ impl Peer {
             dropped: BTreeMap::new(),
             untold: 0,
             withheld: 0,
+            failures: 0,
         };
         peer.restore().await?;
         Ok(peer)
@@ -204,6 +206,7 @@ impl Peer {
             tombstones: self.index.iter().filter(|(_, entry)| entry.state.removed.is_some()).count(),
             untold: self.untold,
             withheld: self.withheld,
+            failures: self.failures,
             dropped: self.dropped.clone(),
         }
     }

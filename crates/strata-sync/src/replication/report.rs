@@ -59,6 +59,8 @@ pub struct ReplicationReport {
     pub untold: u64,
     /// Lives kept from a peer that might have seen them end; see [`Peer::vouch`](super::Peer::vouch).
     pub withheld: u64,
+    /// How often the store failed under it. What was lost by that is repaired at the next digest.
+    pub failures: u64,
     /// What was dropped, by reason.
     pub dropped: BTreeMap<Refusal, u64>,
 }

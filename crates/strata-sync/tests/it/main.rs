@@ -1,3 +1,7 @@
-//! Sync over the reference store, in one process.
+//! Links, groups and buses, with real parts: `support` has what moves them, the others are named after what they are about.
 
+mod group;
+#[cfg(unix)]
+mod processes;
 mod replication;
+mod support;

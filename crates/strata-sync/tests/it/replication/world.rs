@@ -9,11 +9,12 @@ use strata_core::conformance::{Faulty, block_on};
 use strata_core::{
     Clock, Handle, KeyPrefix, ManualClock, Random, ReferenceStore, Result, Scan, Select, Store, Tags,
 };
-use strata_sync::{Member, Peer, Recorder, ReplicationConfig, Scope};
+use strata_sync::replication::Peer;
+use strata_sync::{Member, Recorder, ReplicationConfig, Scope};
 
 /// Numbers that never come twice.
 #[derive(Debug)]
-pub(crate) struct Serial(AtomicU64);
+pub(crate) struct Serial(pub(crate) AtomicU64);
 
 impl Random for Serial {
     fn fill(&self, bytes: &mut [u8]) -> Result<()> {
