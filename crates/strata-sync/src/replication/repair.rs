@@ -120,7 +120,7 @@ impl Peer {
         states: &[(NameHash, State)],
     ) -> Result<()> {
         self.on_change().await?;
-        let (mut wanted, mut owed) = (Vec::new(), Vec::new());
+        let (mut wanted, mut owed, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         for (hash, theirs) in states {
             if theirs.stamps().any(|stamp| self.is_ahead(stamp)) {
                 self.refuse(Refusal::Ahead);
@@ -134,8 +134,9 @@ impl Peer {
             if (joined != mine && self.is_news(mine, *theirs)) || revived {
                 wanted.push(*hash);
             }
+            let same_life = mine.life.map(|life| life.birth) == theirs.life.map(|life| life.birth);
             if joined != *theirs {
-                owed.push(*hash);
+                if same_life { shared.push(*hash) } else { owed.push(*hash) }
             }
         }
         let missing = self.missing_there((first..=last).clone(), states);
@@ -144,6 +145,9 @@ impl Peer {
         if !wanted.is_empty() {
             self.send(Some(from), Body::Want(wanted))?;
         }
+        // A life that they hold as well may be told however long ago it was born.
+        let items = self.items(&shared).await?;
+        self.send_items(Some(from), items, true)?;
         self.send_records(from, origin, &owed).await
     }
 
@@ -188,13 +192,18 @@ impl Peer {
     }
 
     async fn send_records(&mut self, to: Member, origin: u64, names: &[NameHash]) -> Result<()> {
+        let items = self.items(names).await?;
+        let items = self.presentable(origin, items);
+        self.send_items(Some(to), items, true)
+    }
+
+    async fn items(&mut self, names: &[NameHash]) -> Result<Vec<Item>> {
         let mut items = Vec::new();
         for hash in names.iter().take(READ) {
             let Some(key) = self.index.get(*hash).map(|entry| entry.key.clone()) else { continue };
             items.extend(self.item(&key).await?);
         }
-        let items = self.presentable(origin, items);
-        self.send_items(Some(to), items, true)
+        Ok(items)
     }
 
     pub(super) async fn on_records(

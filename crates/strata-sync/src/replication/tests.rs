@@ -229,8 +229,8 @@ fn what_is_over_its_bound_is_not_looked_at() {
         names.take(usize::try_from(count).expect("few")).map(|hash| (hash, State::default())).collect()
     };
     let keys = |count| Body::Keys { first: NameHash::FIRST, last: NameHash::LAST, states: states(count) };
-    victim.told(keys(1_000_000));
-    assert_eq!(victim.dropped(Refusal::TooLarge), 1, "a message of 18 MB");
+    victim.told(Body::Want(vec![NameHash::LAST; 1_000_000]));
+    assert_eq!(victim.dropped(Refusal::TooLarge), 1, "a message of 16 MB");
     victim.told(keys(MOST as u128 + 1));
     assert_eq!(victim.dropped(Refusal::TooLarge), 2, "a list over the bound");
     victim.told(Body::Want(vec![NameHash::LAST; MOST + 1]));
@@ -257,13 +257,12 @@ fn what_is_over_its_bound_is_not_looked_at() {
 fn a_record_too_large_for_a_message_is_counted_and_keeps_no_other_back() {
     let mut victim = Victim::new(Scope::all());
     victim.peer.config.max_message = 600;
+    victim.told(Body::Want(Vec::new()));
     let handle = victim.peer.handle.clone();
     block_on(async {
         handle.set("large", &"x".repeat(900)).await.expect("set");
         handle.set("small", &1_u8).await.expect("set");
     });
-    victim.told(Body::Want(Vec::new()));
-    victim.peer.take_outgoing();
     block_on(victim.peer.on_change()).expect("told");
     assert_eq!(victim.peer.take_outgoing().len(), 1);
     assert_eq!(victim.peer.report().untold, 1);

@@ -236,8 +236,8 @@ fn converges(peers: usize, steps: &[Step]) {
 }
 
 proptest! {
-    // 512 schedules of up to 120 steps.
-    #![proptest_config(ProptestConfig { cases: 512, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    // 256 schedules of up to 120 steps.
+    #![proptest_config(ProptestConfig { cases: 256, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
     fn any_schedule_ends_in_one_state_and_no_logout_is_undone(

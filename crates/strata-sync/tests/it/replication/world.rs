@@ -14,11 +14,14 @@ use strata_sync::{Member, Recorder, ReplicationConfig, Scope};
 
 /// Numbers that never come twice.
 #[derive(Debug)]
-pub(crate) struct Serial(pub(crate) AtomicU64);
+pub(crate) struct Serial {
+    pub(crate) next: AtomicU64,
+    pub(crate) step: u64,
+}
 
 impl Random for Serial {
     fn fill(&self, bytes: &mut [u8]) -> Result<()> {
-        let word = self.0.fetch_add(1, Ordering::SeqCst).to_le_bytes();
+        let word = self.next.fetch_add(self.step, Ordering::SeqCst).to_le_bytes();
         for (byte, next) in bytes.iter_mut().zip(word) {
             *byte = next;
         }
@@ -133,7 +136,7 @@ impl World {
     }
 
     pub(crate) fn with(peers: usize, config: &ReplicationConfig, scope: &Scope) -> Self {
-        let random: Arc<dyn Random> = Arc::new(Serial(AtomicU64::new(1)));
+        let random: Arc<dyn Random> = Arc::new(Serial { next: AtomicU64::new(1), step: 1 });
         let mut world = Self { nodes: Vec::new(), flying: Vec::new(), side: Vec::new(), random };
         for _ in 0..peers {
             world.add(config, scope);
