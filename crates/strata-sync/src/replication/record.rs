@@ -17,8 +17,8 @@ use super::state::{Life, State};
 
 /// What every record of replication begins with.
 pub(super) const PREFIX: &str = "~strata:sync:";
-/// The form of the payloads.
-const FORM: u8 = 1;
+/// The form of the payloads: none that an envelope of values could begin with.
+const FORM: u8 = 0x7e;
 const MAX_PAYLOAD: usize = 64 * 1024;
 
 /// What a record of replication is about.
@@ -176,5 +176,15 @@ mod tests {
             }
         }
         assert_eq!(Role::of(&self_key().expect("key")), None);
+    }
+    /// Rekeying walks the store's own records too, and would open what looks sealed.
+    #[test]
+    fn no_record_of_replication_looks_like_a_sealed_value() {
+        for name in 1..200 {
+            let stamp = Stamp::new(u64::MAX, u32::MAX, u64::MAX);
+            let payload = encode(&Mark { name: "x".repeat(name), stamp }).expect("encoded");
+            assert!(payload.len() > strata_core::Envelope::HEADER);
+            assert!(!strata_core::Envelope::is_sealed(payload.as_bytes()));
+        }
     }
 }
