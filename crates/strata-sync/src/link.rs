@@ -37,7 +37,7 @@ impl Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Heard {
-    /// A message, as it was sent or damaged.
+    /// A message, as it was sent or damaged. It may come from a member before its [`Heard::Joined`].
     Message {
         /// Who sent it, as far as the link knows.
         from: Member,

@@ -37,6 +37,7 @@ struct State {
     lost: bool,
     /// Since when nothing was missed.
     in_step_since: Option<Timestamp>,
+    running: bool,
     counts: Counts,
 }
 
@@ -65,15 +66,17 @@ pub struct SharedReport {
     pub strange: u64,
     /// Since when every change that peers announced was passed on. `None` while the link is down, and while the bus does not run.
     pub in_step_since: Option<Timestamp>,
+    /// Whether somebody polls it.
+    pub running: bool,
     /// How its group fares.
     pub group: GroupReport,
 }
 
 impl SharedReport {
     /// How stale a reader that follows its subscription may be, at most, at `now`: the time since the peer that was silent longest was
-    /// heard. `None` if nobody can tell.
+    /// heard. `None` if nobody can tell: the bus does not run.
     pub fn staleness(&self, now: Timestamp) -> Option<Duration> {
-        self.group.heard_up_to.map(|heard| now.since(heard))
+        self.group.heard_up_to.filter(|_| self.running).map(|heard| now.since(heard))
     }
 }
 
@@ -96,18 +99,16 @@ impl SharedBus {
         let group = self.0.group.report();
         let state = self.0.state.lock();
         let Counts { announced, heard, untold, resynchronised, strange } = state.counts;
-        let in_step_since = state.in_step_since;
-        SharedReport { announced, heard, untold, resynchronised, strange, in_step_since, group }
+        let (in_step_since, running) = (state.in_step_since, state.running);
+        SharedReport { announced, heard, untold, resynchronised, strange, in_step_since, running, group }
     }
 
     /// Tells peers of this handle's changes and its subscribers of theirs, until the link is closed for good. Whoever polls it owns it.
     pub async fn run(&self, handle: &Handle) {
-        self.read_anew(handle);
+        let _at_work = AtWork::begin(self, handle);
         while let Some(received) = self.received().await {
             self.on_received(handle, &received);
         }
-        self.0.state.lock().in_step_since = None;
-        handle.hear_of_loss();
     }
 
     /// Starts [`SharedBus::run`] as a task, which ends when the guard is dropped.
@@ -121,39 +122,35 @@ impl SharedBus {
                 Poll::Pending => run.as_mut().poll(context),
             })
             .await;
-            bus.0.state.lock().in_step_since = None;
         }));
         BusRunning { bus: self.clone(), _stop: stop }
     }
 
-    /// Hands what waits to the link now.
+    /// Hands what waits to the link now. A loss goes first: who reads anew because of it misses nothing.
     pub fn flush(&self) {
         loop {
             let mut state = self.0.state.lock();
-            if std::mem::take(&mut state.lost) {
-                state.untold(0);
-                drop(state);
-                if !self.tell_loss() {
-                    return;
-                }
-                continue;
-            }
+            let lost = std::mem::take(&mut state.lost);
             let count = state.waiting.len().min(hint::MAX_CHANGES);
             let changes: Vec<Change> = state.waiting.drain(..count).collect();
             drop(state);
-            if changes.is_empty() {
-                return;
+            if (lost && !self.tell_loss()) || changes.is_empty() {
+                return self.untold(changes.len());
             }
             self.tell(&changes);
         }
     }
 
+    /// So many changes cannot be told one by one.
+    fn untold(&self, changes: usize) {
+        self.0.state.lock().untold(changes as u64);
+    }
+
     fn tell(&self, changes: &[Change]) {
         let told = hint::changes(changes).and_then(|body| self.0.group.broadcast(Topic::HINTS, &body));
-        let mut state = self.0.state.lock();
         match told {
-            Ok(()) => state.counts.announced += changes.len() as u64,
-            Err(_) => state.untold(changes.len() as u64),
+            Ok(()) => self.0.state.lock().counts.announced += changes.len() as u64,
+            Err(_) => self.untold(changes.len()),
         }
     }
 
@@ -184,7 +181,9 @@ impl SharedBus {
         match received {
             Received::Message { topic: Topic::HINTS, body, .. } => match hint::read(body) {
                 Ok(Some(changes)) => {
-                    changes.iter().for_each(|change| handle.hear(change));
+                    for change in &changes {
+                        handle.hear(change);
+                    }
                     self.0.state.lock().counts.heard += changes.len() as u64;
                 }
                 Ok(None) => self.read_anew(handle),
@@ -217,6 +216,30 @@ impl SharedBus {
         state.in_step_since = (!down).then(|| handle.clock().now());
         drop(state);
         handle.hear_of_loss();
+    }
+}
+
+/// A bus that somebody polls. When nobody does any more, nothing is in step.
+struct AtWork<'b> {
+    bus: &'b SharedBus,
+    handle: &'b Handle,
+}
+
+impl<'b> AtWork<'b> {
+    fn begin(bus: &'b SharedBus, handle: &'b Handle) -> Self {
+        bus.0.state.lock().running = true;
+        bus.read_anew(handle);
+        Self { bus, handle }
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        let mut state = self.bus.0.state.lock();
+        state.running = false;
+        state.in_step_since = None;
+        drop(state);
+        self.handle.hear_of_loss();
     }
 }
 

@@ -87,13 +87,8 @@ impl Cipher {
         &self.salt
     }
 
-    /// What a message under this salt says.
-    pub(crate) fn open_from(&self, salt: &Salt, bytes: &[u8]) -> Result<(Head, Vec<u8>), Unreadable> {
-        if *salt == self.salt { self.open(bytes) } else { Err(Unreadable::Damaged) }
-    }
-
-    /// What a message of this sender says.
-    fn open(&self, bytes: &[u8]) -> Result<(Head, Vec<u8>), Unreadable> {
+    /// What a message of this sender says. Another salt would not be that of the key, and is bound to the message besides.
+    pub(crate) fn open(&self, bytes: &[u8]) -> Result<(Head, Vec<u8>), Unreadable> {
         let (prefix, sealed) = bytes.split_at_checked(PREFIX).ok_or(Unreadable::Damaged)?;
         let nonce =
             prefix.last_chunk().copied().map(Nonce::assume_unique_for_key).ok_or(Unreadable::Damaged)?;
@@ -115,14 +110,14 @@ impl fmt::Debug for Cipher {
 }
 
 /// The salt of whoever sent this, if it is of our format and key.
-pub(crate) fn sender(bytes: &[u8], name: &[u8; NAME_LEN]) -> Result<Salt, Unreadable> {
+pub(crate) fn sender(bytes: &[u8], name: [u8; NAME_LEN]) -> Result<Salt, Unreadable> {
     match bytes.first() {
         Some(&FORMAT) => {}
         Some(_) => return Err(Unreadable::Version),
         None => return Err(Unreadable::Damaged),
     }
     let (key, rest) = bytes[1..].split_first_chunk::<NAME_LEN>().ok_or(Unreadable::Damaged)?;
-    if key != name {
+    if *key != name {
         return Err(Unreadable::Key);
     }
     rest.first_chunk().copied().ok_or(Unreadable::Damaged)
@@ -159,8 +154,8 @@ impl Instance {
         PeerId::of(&self.cipher.salt)
     }
 
-    pub(crate) fn name(&self) -> &[u8; NAME_LEN] {
-        &self.name
+    pub(crate) fn name(&self) -> [u8; NAME_LEN] {
+        self.name
     }
 
     /// How many messages it may still seal.

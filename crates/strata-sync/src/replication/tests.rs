@@ -129,7 +129,7 @@ fn s38_items_that_cannot_be_are_counted_and_change_nothing() {
             told_record(item).body = Value::Plain { codec: 2, shape: 9, bytes: vec![1] };
         }),
         ("a deadline past the year 9999", Refusal::Invalid, |item| {
-            told_record(item).expiry[0] = u64::MAX - 1
+            told_record(item).expiry[0] = u64::MAX - 1;
         }),
         ("an idle time that moves nothing", Refusal::Invalid, |item| told_record(item).expiry[1] = 5),
         ("a tag that cannot be", Refusal::Invalid, |item| told_record(item).tags = vec!["\n".to_owned()]),

@@ -2,6 +2,9 @@
 
 mod group;
 #[cfg(unix)]
+mod links;
+#[cfg(unix)]
 mod processes;
 mod replication;
+mod shared;
 mod support;

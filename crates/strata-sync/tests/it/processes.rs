@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use strata_core::{Event, Handle, ManualClock, ReferenceStore, Subscription};
-use strata_sync::{Group, LocalLink, SharedBus};
+use strata_sync::{Group, LocalLink, Queue, SharedBus};
 use tokio::sync::mpsc;
 
 use crate::support::{System, Tokio, key};
@@ -31,6 +31,7 @@ fn lives_until_killed() {
 async fn live(folder: &Path) {
     let link = LocalLink::builder(folder.join("bus"), Arc::new(System), Arc::new(Tokio))
         .rescan(Duration::from_millis(200))
+        .queue(Queue { messages: 32, bytes: 1 << 20 }) // small, so that a sleeper's overflows
         .join()
         .await
         .expect("joined");
@@ -166,6 +167,18 @@ impl Drop for Process {
     }
 }
 
+fn all_know(all: &mut [Process], names: &[&str]) {
+    for process in all {
+        process.until_it_knows(names);
+    }
+}
+
+fn all_have_peers(all: &mut [Process], count: usize) {
+    for process in all {
+        process.until_peers(count);
+    }
+}
+
 fn grounds() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("truth")).expect("made");
@@ -180,48 +193,72 @@ fn any_of_three_is_killed_the_first_one_too_and_the_others_stay_in_step() {
     for _ in 0..3 {
         all.push(Process::start(&path));
         let peers = all.len() - 1;
-        all.iter_mut().for_each(|process| process.until_peers(peers));
+        all_have_peers(&mut all, peers);
     }
     for (place, name) in ["a", "b", "c"].into_iter().enumerate() {
         all[place].tell(&format!("say {name}"));
     }
-    all.iter_mut().for_each(|process| process.until_it_knows(&["a", "b", "c"]));
+    all_know(&mut all, &["a", "b", "c"]);
 
     // The first, between its commit and its announcement.
     let mut first = all.remove(0);
     first.tell("commit unsaid");
     first.until_it_knows(&["unsaid"]);
     first.kill();
-    all.iter_mut().for_each(|process| process.until_it_knows(&["unsaid"]));
-    all.iter_mut().for_each(|process| process.until_peers(1));
+    all_know(&mut all, &["unsaid"]);
+    all_have_peers(&mut all, 1);
 
     // A newcomer, then one in the middle, in the middle of a burst.
     all.push(Process::start(&path));
-    all.iter_mut().for_each(|process| process.until_peers(2));
+    all_have_peers(&mut all, 2);
     all[2].tell("say newcomer");
-    all.iter_mut().for_each(|process| process.until_it_knows(&["newcomer"]));
+    all_know(&mut all, &["newcomer"]);
     let mut middle = all.remove(1);
     for number in 0..200 {
         middle.tell(&format!("say burst-{number}"));
     }
     middle.until_it_knows(&["burst-3"]);
     middle.kill();
-    all.iter_mut().for_each(|process| process.until_peers(1));
+    all_have_peers(&mut all, 1);
     let truth: Vec<String> = fs::read_dir(path.join("truth"))
         .expect("listed")
         .map(|file| file.expect("listed").file_name().into_string().expect("text"))
         .collect();
     let truth: Vec<&str> = truth.iter().map(String::as_str).collect();
     assert!(truth.contains(&"burst-3"));
-    all.iter_mut().for_each(|process| process.until_it_knows(&truth));
+    all_know(&mut all, &truth);
 
     // Those who are left still hear each other.
     all[0].tell("say one");
     all[1].tell("say other");
-    all.iter_mut().for_each(|process| process.until_it_knows(&["one", "other"]));
+    all_know(&mut all, &["one", "other"]);
     let deadline = Instant::now() + DEADLINE;
     while fs::read_dir(path.join("bus")).expect("listed").count() != 2 {
         assert!(Instant::now() < deadline, "the sockets of the killed are still there");
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn a_process_that_stands_still_holds_up_nobody_and_catches_up() {
+    let (_folder, path) = grounds();
+    let mut all: Vec<Process> = (0..3).map(|_| Process::start(&path)).collect();
+    all_have_peers(&mut all, 2);
+    let mut still = all.pop().expect("three");
+    signal(&still, "-STOP");
+    let names: Vec<String> = (0..600).map(|number| format!("meanwhile-{number}")).collect();
+    for name in &names {
+        all[0].tell(&format!("say {name}"));
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    all_know(&mut all, &names);
+    signal(&still, "-CONT");
+    still.until_it_knows(&names);
+    still.tell("say awake");
+    all_know(&mut all, &["awake"]);
+}
+
+fn signal(process: &Process, signal: &str) {
+    let status = Command::new("kill").args([signal, &process.child.id().to_string()]).status();
+    assert!(status.expect("there is a kill").success());
 }

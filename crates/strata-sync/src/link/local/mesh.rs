@@ -1,5 +1,6 @@
 //! Who is connected to whom: [`Mesh`]. A pair has two connections, each written by the one that opened it; a peer is here while both stand,
-//! and when one breaks, both are given up and made anew.
+//! and when one breaks, both are given up. To make one anew at once is only ever the answer to one that came in, everything else waits a
+//! little; so two that break each other's connections keep nobody busy.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use super::outbox::Outbox;
 use crate::link::inbox::Inbox;
 use crate::link::{Heard, Member, Queue};
 
-/// The end of a peer's life as this process knows it. Both connections of the peer end with the sender.
+/// How long a connection may last: until the sender is dropped.
 pub(super) type Life = watch::Receiver<()>;
 
 #[derive(Debug)]
@@ -38,7 +39,9 @@ struct Peer {
     /// It opened one to us.
     heard: bool,
     outbox: Arc<Outbox>,
-    life: watch::Sender<()>,
+    /// How long what we write to it lasts, and what we read from it.
+    writing: watch::Sender<()>,
+    reading: watch::Sender<()>,
 }
 
 /// A connection that this process opens.
@@ -68,7 +71,7 @@ impl Mesh {
         let mut state = self.state.lock();
         let peer = state.peer(name, self.queue, self.most).filter(|peer| peer.out == Out::None)?;
         peer.out = Out::Opening;
-        Some(peer.ticket(name))
+        Some(peer.ticket(name, &peer.writing))
     }
 
     /// Our connection to it stands.
@@ -76,13 +79,16 @@ impl Mesh {
         self.state.lock().change(ticket.name, ticket.member, &self.inbox, |peer| peer.out = Out::Open);
     }
 
-    /// It connected to us. If we thought that it had, it noticed sooner than we did that this connection broke. `None` if there is no room.
+    /// It connected to us. If it had, it noticed sooner than we did that the connection broke: what was under way may be lost. `None` if
+    /// there is no room.
     pub(super) fn heard(&self, name: Name) -> Option<Ticket> {
         let mut state = self.state.lock();
-        if let Some(member) = state.peers.get(&name).filter(|peer| peer.heard).map(|peer| peer.member) {
-            state.drop_peer(name, member, &self.inbox);
+        let peer = state.peer(name, self.queue, self.most)?;
+        if peer.heard {
+            peer.reading = watch::Sender::new(());
+            self.inbox.notice(Heard::Lost);
         }
-        let ticket = state.peer(name, self.queue, self.most)?.ticket(name);
+        let ticket = peer.ticket(name, &peer.reading);
         state.change(name, ticket.member, &self.inbox, |peer| peer.heard = true);
         Some(ticket)
     }
@@ -92,15 +98,14 @@ impl Mesh {
         self.state.lock().drop_peer(ticket.name, ticket.member, &self.inbox)
     }
 
-    /// Everybody who is here.
+    /// Everybody, those included whose connections are under way: they will get what is said meanwhile.
     pub(super) fn outboxes(&self) -> Vec<Arc<Outbox>> {
-        let state = self.state.lock();
-        state.peers.values().filter(|peer| peer.is_here()).map(|peer| Arc::clone(&peer.outbox)).collect()
+        self.state.lock().peers.values().map(|peer| Arc::clone(&peer.outbox)).collect()
     }
 
     pub(super) fn outbox(&self, member: Member) -> Option<Arc<Outbox>> {
         let state = self.state.lock();
-        let peer = state.peers.values().find(|peer| peer.member == member && peer.is_here())?;
+        let peer = state.peers.values().find(|peer| peer.member == member)?;
         Some(Arc::clone(&peer.outbox))
     }
 
@@ -124,7 +129,8 @@ impl State {
                 out: Out::None,
                 heard: false,
                 outbox: Arc::new(Outbox::new(queue)),
-                life: watch::Sender::new(()),
+                writing: watch::Sender::new(()),
+                reading: watch::Sender::new(()),
             }
         }))
     }
@@ -158,7 +164,8 @@ impl Peer {
         self.out == Out::Open && self.heard
     }
 
-    fn ticket(&self, name: Name) -> Ticket {
-        Ticket { name, member: self.member, outbox: Arc::clone(&self.outbox), life: self.life.subscribe() }
+    fn ticket(&self, name: Name, connection: &watch::Sender<()>) -> Ticket {
+        let outbox = Arc::clone(&self.outbox);
+        Ticket { name, member: self.member, outbox, life: connection.subscribe() }
     }
 }

@@ -192,12 +192,11 @@ impl Node {
         if is_dead(&connected) {
             self.bury(name);
         }
-        match connected {
-            Ok(stream) => self.spawn(Arc::clone(self).speak(stream, ticket)),
-            Err(_) => {
-                self.mesh.lose(&ticket);
-                self.counts.count(|report| report.failures += 1);
-            }
+        if let Ok(stream) = connected {
+            self.spawn(Arc::clone(self).speak(stream, ticket));
+        } else {
+            self.mesh.lose(&ticket);
+            self.counts.count(|report| report.failures += 1);
         }
     }
 
