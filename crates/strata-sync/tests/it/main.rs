@@ -5,5 +5,6 @@ mod group;
 mod links;
 #[cfg(unix)]
 mod processes;
+mod replication;
 mod shared;
 mod support;
