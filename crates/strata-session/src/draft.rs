@@ -143,10 +143,7 @@ impl Draft {
 
     /// Several changes that belong together. Runs now, and again on the fresh values as long as somebody else was faster. What it
     /// refuses is not noted.
-    pub fn edit(
-        &mut self,
-        mut act: impl FnMut(&mut Edit<'_>) -> Result<()> + MaybeSend + Send + 'static,
-    ) -> Result<()> {
+    pub fn edit(&mut self, mut act: impl FnMut(&mut Edit<'_>) -> Result<()> + Send + 'static) -> Result<()> {
         let mut tried = self.values.clone();
         act(&mut Edit::of(&mut tried, &self.limits))?;
         if tried != self.values {

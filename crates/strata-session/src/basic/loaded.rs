@@ -36,6 +36,11 @@ impl LoadedSession {
         &self.session
     }
 
+    /// The session, to be given to a manager that rotates it, such as [`Guests`](crate::migration::Guests).
+    pub fn session_mut(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
     /// The values, with what was changed since the read.
     pub fn draft(&self) -> &Draft {
         &self.loaded.draft
