@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use http::StatusCode;
-use strata_core::conformance::{Stepped, Task, World as Scene, every_schedule};
+use strata_core::conformance::{Stepped, Task, World as Scene, every_distinct_schedule, every_schedule};
 use strata_core::{ReferenceStore, Store};
 
 use crate::browser::{Answer, Browser};
@@ -68,7 +68,7 @@ fn concurrent_requests_lose_no_update() {
         ("/n", &["/n"][..], &["/n", "/n", "/n"][..]),
         ("/user/n", &["/login/ada", "/user/n"], &["/user/n", "/user/n", "/user/n"]),
     ] {
-        let count = every_schedule(|| {
+        let count = every_distinct_schedule(|| {
             Tabs::new(prepare).scene(paths, move |tabs| {
                 assert_eq!(tabs.count(path, StatusCode::OK), 3);
                 assert_eq!(run(tabs.after().get(path)).body, "4");
@@ -82,7 +82,7 @@ fn concurrent_requests_lose_no_update() {
 #[test]
 fn s13_a_session_that_was_signed_out_stays_so_whatever_another_request_saves() {
     for paths in [&["/user/n", "/logout"][..], &["/user/n", "/user/n", "/logout"]] {
-        let count = every_schedule(|| {
+        let count = every_distinct_schedule(|| {
             Tabs::new(&["/login/ada", "/user/n"]).scene(paths, |tabs| {
                 assert_eq!(tabs.count("/logout", StatusCode::OK), 1);
                 let [saved, late] =
