@@ -1,1 +1,4 @@
 //! Strata sessions in axum.
+
+pub mod limit;
+pub mod routes;
