@@ -32,7 +32,9 @@ impl Inner {
         let call = Call { route: Route::Analytics, content_type: JSON, body, bearer: None };
         match self.call(&call).await {
             Ok(answer) => judged(&answer),
-            Err(Failure::NotSent | Failure::Unanswered | Failure::Unsendable(_)) => Err(SendFailure::Unavailable),
+            Err(Failure::NotSent | Failure::Unanswered | Failure::Unsendable(_)) => {
+                Err(SendFailure::Unavailable)
+            }
         }
     }
 }

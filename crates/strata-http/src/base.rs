@@ -72,7 +72,9 @@ impl Base {
 /// Whether secrets may be sent there.
 fn check(url: &Url, plaintext: bool) -> Result<()> {
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("the base address has a user or password in it; addresses are logged, take it out"));
+        return Err(invalid(
+            "the base address has a user or password in it; addresses are logged, take it out",
+        ));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(invalid("the base address has a query or fragment; give what comes before it"));
@@ -101,7 +103,9 @@ fn join(base: &Url, path: &str) -> Result<Url> {
     if url.origin() == base.origin() && url.query().is_none() && url.fragment().is_none() {
         return Ok(url);
     }
-    Err(invalid("a path of a route leads to another server or has a query; give a path below the base address"))
+    Err(invalid(
+        "a path of a route leads to another server or has a query; give a path below the base address",
+    ))
 }
 
 #[cold]

@@ -143,7 +143,9 @@ impl HttpClientBuilder {
     pub fn build(self) -> Result<HttpClient> {
         let base = Base::parse(&self.base, self.plaintext, &self.paths)?;
         if self.connect.is_zero() || self.read.is_zero() || self.total.is_zero() || self.max_answer == 0 {
-            return Err(invalid("a timeout or the bound of answers is zero; give one that lets something through"));
+            return Err(invalid(
+                "a timeout or the bound of answers is zero; give one that lets something through",
+            ));
         }
         let http = self.http(&base)?;
         let Self { client_id, total, max_answer, retry, clock, timer, random, .. } = self;
@@ -168,7 +170,8 @@ impl HttpClientBuilder {
         // The environment's proxy sees encrypted connections only.
         let builder = if base.is_https { builder } else { builder.no_proxy() };
         builder.build().map_err(|error| {
-            invalid("the user agent is no header, or TLS could not be set up; correct it").because(error.without_url())
+            invalid("the user agent is no header, or TLS could not be set up; correct it")
+                .because(error.without_url())
         })
     }
 }

@@ -129,7 +129,9 @@ fn is_json(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else { return false };
     let sort = text.split(';').next().unwrap_or_default().trim();
     sort.eq_ignore_ascii_case(JSON)
-        || (sort.len() > 5 && sort.is_char_boundary(sort.len() - 5) && sort[sort.len() - 5..].eq_ignore_ascii_case("+json"))
+        || (sort.len() > 5
+            && sort.is_char_boundary(sort.len() - 5)
+            && sort[sort.len() - 5..].eq_ignore_ascii_case("+json"))
 }
 
 /// The first of the two, if it is ready first.

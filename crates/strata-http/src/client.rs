@@ -13,8 +13,8 @@ use crate::retry::Retry;
 /// A Strata server, as its clients see it. Cheap to clone; clones share one pool of connections.
 ///
 /// It is the transport of the managers in `strata-session`: `Arc::new(client.clone())` is a
-/// [`RefreshTransport`](strata_session::tokens::RefreshTransport) and an
-/// [`AnalyticsTransport`](strata_session::analytics::AnalyticsTransport). A transport sends once: how often and when to come
+/// [`RefreshTransport`](strata_session::tokens::RefreshTransport), a
+/// [`SyncTransport`](strata_session::document::SyncTransport) and an [`AnalyticsTransport`](strata_session::analytics::AnalyticsTransport). A transport sends once: how often and when to come
 /// back is the manager's. Calls that are made on the client itself, such as [`HttpClient::logout`], are repeated here.
 ///
 /// # What it never does

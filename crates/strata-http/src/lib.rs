@@ -9,7 +9,7 @@
 //! | `tls` | rustls over ring, certificates judged by the operating system |
 //! | `call` | one request, one bounded answer |
 //! | `retry` | pauses between attempts; `retry_after` reads what servers ask for |
-//! | `refresh`, `analytics`, `logout` | the calls |
+//! | `refresh`, `sync`, `analytics`, `logout` | the calls |
 
 mod analytics;
 mod base;
@@ -20,6 +20,7 @@ mod logout;
 mod refresh;
 mod retry;
 mod retry_after;
+mod sync;
 mod system;
 mod tls;
 

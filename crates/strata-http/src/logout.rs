@@ -46,14 +46,21 @@ enum Attempt {
 
 impl Inner {
     /// Makes a call that may be repeated until it is done, or not worth repeating.
-    async fn insist(&self, operation: &'static str, call: &Call, done: impl Fn(&Answer) -> bool) -> Result<()> {
+    async fn insist(
+        &self,
+        operation: &'static str,
+        call: &Call,
+        done: impl Fn(&Answer) -> bool,
+    ) -> Result<()> {
         let mut made = 0;
         loop {
             let attempt = match self.call(call).await {
                 Ok(answer) if done(&answer) => return Ok(()),
                 Ok(answer) => refused(operation, &answer),
                 Err(Failure::NotSent | Failure::Unanswered) => Attempt::Again(None),
-                Err(Failure::Unsendable(why)) => Attempt::Never(Error::new(ErrorKind::Invalid, operation, why)),
+                Err(Failure::Unsendable(why)) => {
+                    Attempt::Never(Error::new(ErrorKind::Invalid, operation, why))
+                }
             };
             made += 1;
             let asked = match attempt {

@@ -34,7 +34,9 @@ impl Retry {
         let doubled = self.first.saturating_mul(2_u32.saturating_pow(made.saturating_sub(1)));
         let mut drawn = [0; 4];
         // Without randomness all clients wait as long as they may.
-        let part = random.fill(&mut drawn).map_or(1.0, |()| f64::from(u32::from_le_bytes(drawn)) / f64::from(u32::MAX));
+        let part = random
+            .fill(&mut drawn)
+            .map_or(1.0, |()| f64::from(u32::from_le_bytes(drawn)) / f64::from(u32::MAX));
         Some(doubled.min(self.longest).mul_f64(part))
     }
 }
@@ -57,7 +59,8 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_a_bound_and_end() {
-        let retry = Retry { attempts: 5, first: Duration::from_millis(100), longest: Duration::from_millis(350) };
+        let retry =
+            Retry { attempts: 5, first: Duration::from_millis(100), longest: Duration::from_millis(350) };
         let pauses: Vec<_> = (1..=5).map(|made| retry.pause(made, None, &Always(255))).collect();
         let millis = |count| Some(Duration::from_millis(count));
         assert_eq!(pauses, [millis(100), millis(200), millis(350), millis(350), None]);

@@ -61,7 +61,7 @@ mod tests {
             ("Tuesday, 15-Nov-94 08:12:31 GMT", seconds(31)),
             ("Tue Nov 15 08:12:31 1994", seconds(31)),
             ("Tue, 15 Nov 1994 08:00:00 GMT", seconds(0)),
-            ("Tue, 15 Nov 2094 08:12:31 GMT", Some(LONGEST)),
+            ("Mon, 15 Nov 2094 08:12:31 GMT", Some(LONGEST)),
             ("", None),
             ("-1", None),
             ("1.5", None),

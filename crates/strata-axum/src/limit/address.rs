@@ -49,7 +49,8 @@ mod tests {
 
     fn parts(forwarded: &[&str]) -> Parts {
         let request = Request::builder().extension(ConnectInfo(SocketAddr::from(([10, 0, 0, 1], 443))));
-        let request = forwarded.iter().fold(request, |request, text| request.header("X-Forwarded-For", *text));
+        let request =
+            forwarded.iter().fold(request, |request, text| request.header("X-Forwarded-For", *text));
         request.body(()).expect("a request").into_parts().0
     }
 
@@ -60,7 +61,9 @@ mod tests {
 
     #[test]
     fn a_header_counts_only_as_far_as_own_proxies_wrote_it() {
-        let of = |hops, headers: &[&str]| address(ClientAddress::Forwarded(hops), headers).map(|ip| ip.to_string());
+        let of = |hops, headers: &[&str]| {
+            address(ClientAddress::Forwarded(hops), headers).map(|ip| ip.to_string())
+        };
         let told = |text: &str| Some(text.to_owned());
         assert_eq!(address(ClientAddress::Peer, &["1.2.3.4"]), Some(IpAddr::from([10, 0, 0, 1])));
         assert_eq!(of(0, &["1.2.3.4"]), told("10.0.0.1"));

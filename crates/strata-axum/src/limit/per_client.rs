@@ -111,7 +111,8 @@ impl PerClient {
         let client = attempt.address().map(network);
         let account = self.accounts.zip(attempt.account_name());
         let of_client = (self.hasher.hash_one((attempt.route(), "client", client)), self.clients);
-        let of_account = account.map(|(rate, name)| (self.hasher.hash_one((attempt.route(), "account", name)), rate));
+        let of_account =
+            account.map(|(rate, name)| (self.hasher.hash_one((attempt.route(), "account", name)), rate));
         let mut buckets = self.locked();
         let mut filled = Vec::with_capacity(2);
         for (bucket, rate) in std::iter::once(of_client).chain(of_account) {

@@ -128,7 +128,10 @@ impl<C: Value + Send + Sync> AccessTokens for AccessSessions<C> {
 
 impl<C> fmt::Debug for AccessSessions<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessSessions").field("sessions", &self.sessions).field("users", &self.users).finish()
+        f.debug_struct("AccessSessions")
+            .field("sessions", &self.sessions)
+            .field("users", &self.users)
+            .finish()
     }
 }
 

@@ -57,7 +57,10 @@ enum Outcome {
     Newer,
 }
 
-pub(super) async fn report(State(route): State<AnalyticsRoute>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn report(
+    State(route): State<AnalyticsRoute>,
+    request: Request,
+) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     route.gate.pass("analytics", &parts).await?;
     if body::kind(&parts.headers)? != Kind::Json {

@@ -48,16 +48,20 @@ pub(super) fn unsupported() -> Problem {
 pub(super) async fn read(body: Body, most: usize) -> Result<Zeroizing<Vec<u8>>, Problem> {
     match to_bytes(body, most).await {
         Ok(bytes) => Ok(Zeroizing::new(bytes.to_vec())),
-        Err(error) if error.source().is_some_and(|error| error.is::<LengthLimitError>()) => Err(Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "too_large",
-            format!("at most {most} bytes are taken; send less"),
-        )),
+        Err(error) if error.source().is_some_and(|error| error.is::<LengthLimitError>()) => {
+            Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("at most {most} bytes are taken; send less"),
+            ))
+        }
         Err(_) => Err(Problem::invalid_request("the body broke off")),
     }
 }
 
 /// Reads JSON. The parser's own words may quote the body, so they are not told.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    Codec::Json.decode(bytes).map_err(|_| Problem::invalid_request("the body is not the JSON that this route takes"))
+    Codec::Json
+        .decode(bytes)
+        .map_err(|_| Problem::invalid_request("the body is not the JSON that this route takes"))
 }

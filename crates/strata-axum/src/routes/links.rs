@@ -32,7 +32,8 @@ impl Links {
         let (name, life) = (family.to_string(), Lifetime::until(until));
         for _ in 0..ATTEMPTS {
             let found = self.sessions.peek_versioned::<Vec<SessionId>>(&name).await?;
-            let (mut sessions, version) = found.map_or_else(Default::default, |(of, version)| (of, Some(version)));
+            let (mut sessions, version) =
+                found.map_or_else(Default::default, |(of, version)| (of, Some(version)));
             sessions.retain(|known| *known != session);
             sessions.push(session);
             let over: Vec<_> = sessions.drain(..sessions.len().saturating_sub(AT_A_TIME)).collect();

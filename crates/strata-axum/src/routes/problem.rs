@@ -56,7 +56,11 @@ impl Problem {
 
     pub(super) fn invalid_grant() -> Self {
         // The same words whatever the verdict: it is for the log, not for whoever holds the token.
-        Self::new(StatusCode::BAD_REQUEST, "invalid_grant", "the refresh token is not good any more; sign in again")
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_grant",
+            "the refresh token is not good any more; sign in again",
+        )
     }
 
     /// Without `Retry-After`: what was asked for may have been done, and a client that comes back at once finds that out.
@@ -100,7 +104,8 @@ impl From<Error> for Problem {
 
 impl From<Wait> for Problem {
     fn from(Wait(wait): Wait) -> Self {
-        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", "wait before you try again");
+        let problem =
+            Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", "wait before you try again");
         problem.retry_after(wait)
     }
 }

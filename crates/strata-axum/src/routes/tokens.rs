@@ -3,16 +3,16 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
 use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer};
 use strata_session::refresh::RefreshToken;
 use zeroize::Zeroizing;
 
 use super::body::{self, Kind};
-use super::grants::{Grants, Refreshed};
 use super::gate::Gate;
+use super::grants::{Grants, Refreshed};
 use super::problem::Problem;
 
 /// The longest request, in bytes: a token and who sends it.
@@ -39,7 +39,10 @@ pub(super) struct TokenRoutes {
     pub(super) gate: Gate,
 }
 
-pub(super) async fn refresh(State(routes): State<TokenRoutes>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn refresh(
+    State(routes): State<TokenRoutes>,
+    request: Request,
+) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let client = routes.gate.pass("refresh", &parts).await?;
     let fields = fields(&parts.headers, body).await?;
