@@ -170,7 +170,7 @@ pub struct SyncProblem {
 }
 
 impl SyncProblem {
-    /// The status and body for what `Documents::sync` or [`SyncRequest::from_body`] report. What only the
+    /// The status and body for what [`Documents::sync`](super::Documents::sync) or [`SyncRequest::from_body`] report. What only the
     /// operator may know is left out.
     pub fn of(error: &Error) -> (u16, Self) {
         let (status, word, message) = match error.kind() {
