@@ -30,7 +30,7 @@ use axum::response::{IntoResponse, Response};
 pub use address::ClientAddress;
 pub use per_client::{PerClient, Rate};
 
-use crate::routes::Problem;
+use crate::reject::Rejection;
 
 /// Says whether an attempt may go on. Asked before anything is read from a store.
 #[async_trait]
@@ -108,6 +108,12 @@ impl std::error::Error for Wait {}
 
 impl IntoResponse for Wait {
     fn into_response(self) -> Response {
-        Problem::from(self).into_response()
+        Rejection::from(self).into_response()
+    }
+}
+
+impl From<Wait> for Rejection {
+    fn from(Wait(wait): Wait) -> Self {
+        Self::too_many_requests(wait)
     }
 }

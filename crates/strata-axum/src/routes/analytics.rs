@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use strata_core::{Error, ErrorKind};
 use strata_session::analytics::{Ingest, Ingested, Report};
 
-use super::body::{self, Kind};
+use super::body;
 use super::gate::Gate;
-use super::problem::Problem;
+use super::refusals;
+use crate::reject::Rejection;
 
 /// The most reports of one request.
 const MOST_REPORTS: usize = 100;
@@ -60,17 +61,14 @@ enum Outcome {
 pub(super) async fn report(
     State(route): State<AnalyticsRoute>,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let (parts, body) = request.into_parts();
     route.gate.pass("analytics", &parts).await?;
-    if body::kind(&parts.headers)? != Kind::Json {
-        return Err(body::unsupported());
-    }
+    body::only_json(&parts.headers)?;
     let bytes = body::read(body, route.max_body).await?;
     let batch: Batch = body::json(&bytes)?;
     if batch.reports.len() > MOST_REPORTS {
-        let message = format!("at most {MOST_REPORTS} reports are taken at once; send fewer");
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message));
+        return Err(refusals::TOO_MANY_REPORTS);
     }
     let mut results = Vec::with_capacity(batch.reports.len());
     for report in batch.reports {
@@ -80,7 +78,7 @@ pub(super) async fn report(
 }
 
 /// Counts one. What the store fails with ends the request; what was counted before is a duplicate when it is sent again.
-async fn count(ingest: &Ingest, report: serde_json::Value) -> Result<Outcome, Problem> {
+async fn count(ingest: &Ingest, report: serde_json::Value) -> Result<Outcome, Rejection> {
     let version = report.get("version").and_then(serde_json::Value::as_u64);
     if version.is_some_and(|version| version > u64::from(Report::VERSION)) {
         return Ok(Outcome::Newer);
@@ -96,13 +94,13 @@ async fn count(ingest: &Ingest, report: serde_json::Value) -> Result<Outcome, Pr
     }
 }
 
-fn refused(error: &Error) -> Result<Outcome, Problem> {
+fn refused(error: &Error) -> Result<Outcome, Rejection> {
     let message = error.message().to_owned();
     match error.kind() {
         ErrorKind::Invalid => Ok(Outcome::Invalid { message }),
         ErrorKind::TooLarge => Ok(Outcome::TooLarge { message }),
         ErrorKind::Newer => Ok(Outcome::Newer),
-        _ => Err(Problem::from(error)),
+        _ => Err(Rejection::from(error)),
     }
 }
 

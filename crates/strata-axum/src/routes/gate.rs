@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::http::request::Parts;
 
-use super::problem::Problem;
 use crate::limit::{Attempt, ClientAddress, RateLimit};
+use crate::reject::Rejection;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gate {
@@ -16,7 +16,7 @@ pub(super) struct Gate {
 
 impl Gate {
     /// Counts a request before anything of its body is read, and says where it comes from.
-    pub(super) async fn pass(&self, route: &str, parts: &Parts) -> Result<Option<IpAddr>, Problem> {
+    pub(super) async fn pass(&self, route: &str, parts: &Parts) -> Result<Option<IpAddr>, Rejection> {
         let Some(limit) = &self.limit else { return Ok(None) };
         let client = self.address.of(&parts.headers, &parts.extensions);
         limit.check(&Attempt::of(route).client(client)).await?;
@@ -29,7 +29,7 @@ impl Gate {
         route: &str,
         client: Option<IpAddr>,
         account: &str,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Rejection> {
         let Some(limit) = &self.limit else { return Ok(()) };
         let route = format!("{route} account");
         Ok(limit.check(&Attempt::of(&route).client(client).account(account)).await?)

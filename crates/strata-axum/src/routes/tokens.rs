@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::HeaderMap;
 use axum::http::header::CACHE_CONTROL;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer};
 use strata_session::refresh::RefreshToken;
@@ -13,7 +13,8 @@ use zeroize::Zeroizing;
 use super::body::{self, Kind};
 use super::gate::Gate;
 use super::grants::{Grants, Refreshed};
-use super::problem::Problem;
+use super::refusals;
+use crate::reject::Rejection;
 
 /// The longest request, in bytes: a token and who sends it.
 const MAX_BODY: usize = 16 * 1024;
@@ -42,37 +43,37 @@ pub(super) struct TokenRoutes {
 pub(super) async fn refresh(
     State(routes): State<TokenRoutes>,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Result<Response, Rejection> {
     let (parts, body) = request.into_parts();
     let client = routes.gate.pass("refresh", &parts).await?;
     let fields = fields(&parts.headers, body).await?;
     match fields.grant_type.as_deref() {
         Some("refresh_token") => {}
-        None => return Err(Problem::invalid_request("`grant_type` is missing; send `refresh_token`")),
-        Some(_) => {
-            let message = "only the grant type `refresh_token` is served here";
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "unsupported_grant_type", message));
-        }
+        None => return Err(refusals::NO_GRANT_TYPE),
+        Some(_) => return Err(refusals::UNSUPPORTED_GRANT_TYPE),
     }
-    let text = fields.refresh_token.ok_or(Problem::invalid_request("`refresh_token` is missing"))?;
+    let text = fields.refresh_token.ok_or(refusals::NO_REFRESH_TOKEN)?;
     // What cannot be one of ours reaches no store.
-    let presented = RefreshToken::parse(&text).map_err(|_| Problem::invalid_grant())?;
+    let presented = RefreshToken::parse(&text).map_err(|_| refusals::INVALID_GRANT)?;
     routes.gate.pass_account("refresh", client, &presented.family().to_string()).await?;
     // The token may have been rotated by a call that failed afterwards: the client is to come back at once and have the same
     // successor, and not after the window for that is over.
     let refreshed = routes.grants.refresh(&presented, fields.client_id.as_deref()).await;
-    match refreshed.map_err(|error| Problem::uncertain(&error))? {
+    match refreshed.map_err(|error| Rejection::from(error).uncertain())? {
         Refreshed::Granted(grant) => Ok(grant.into_response()),
-        Refreshed::Refused => Err(Problem::invalid_grant()),
+        Refreshed::Refused => Err(refusals::INVALID_GRANT),
     }
 }
 
 /// The answer is the same whether or not the token was known (RFC 7009, section 2.2).
-pub(super) async fn revoke(State(routes): State<TokenRoutes>, request: Request) -> Result<Response, Problem> {
+pub(super) async fn revoke(
+    State(routes): State<TokenRoutes>,
+    request: Request,
+) -> Result<Response, Rejection> {
     let (parts, body) = request.into_parts();
     routes.gate.pass("revoke", &parts).await?;
     let fields = fields(&parts.headers, body).await?;
-    let text = fields.token.ok_or(Problem::invalid_request("`token` is missing"))?;
+    let text = fields.token.ok_or(refusals::NO_TOKEN)?;
     match RefreshToken::parse(&text) {
         Ok(presented) => routes.grants.end(&presented).await?,
         Err(_) => routes.grants.end_access(&text).await?,
@@ -80,7 +81,7 @@ pub(super) async fn revoke(State(routes): State<TokenRoutes>, request: Request) 
     Ok(([(CACHE_CONTROL, "no-store")], Json(serde_json::json!({}))).into_response())
 }
 
-async fn fields(headers: &HeaderMap, body: Body) -> Result<Fields, Problem> {
+async fn fields(headers: &HeaderMap, body: Body) -> Result<Fields, Rejection> {
     let kind = body::kind(headers)?;
     let bytes = body::read(body, MAX_BODY).await?;
     match kind {
@@ -90,7 +91,7 @@ async fn fields(headers: &HeaderMap, body: Body) -> Result<Fields, Problem> {
 }
 
 /// A field that comes twice could be read one way here and another way by what stands before this server (RFC 6749, section 3.2).
-fn form(bytes: &[u8]) -> Result<Fields, Problem> {
+fn form(bytes: &[u8]) -> Result<Fields, Rejection> {
     let mut fields = Fields::default();
     for (name, value) in form_urlencoded::parse(bytes) {
         let value = value.into_owned();
@@ -102,7 +103,7 @@ fn form(bytes: &[u8]) -> Result<Fields, Problem> {
             _ => false,
         };
         if before {
-            return Err(Problem::invalid_request("a field comes twice; send it once"));
+            return Err(refusals::TWICE);
         }
     }
     Ok(fields)
