@@ -5,6 +5,7 @@ mod group;
 mod links;
 #[cfg(unix)]
 mod processes;
+mod replication;
 mod shared;
 mod support;
 mod wild;
