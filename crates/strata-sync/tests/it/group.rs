@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use strata_core::{Error, ErrorKind, ManualClock, Random, Result};
 use strata_sync::{
@@ -527,6 +528,22 @@ fn s05_nothing_of_a_message_or_key_is_seen_on_the_link_or_printed() {
     let hex = format!("{a:02x}{b:02x}{c:02x}{d:02x}");
     let listed = format!("{:?}", &exposed[..4]);
     assert!(!printed.contains(&hex) && !printed.contains(listed.trim_matches(['[', ']'])), "{printed}");
+}
+
+#[test]
+fn groups_that_could_not_live_are_refused() {
+    let clock = Arc::new(ManualClock::default());
+    let builder = || {
+        let link = InProcess::new().join();
+        Group::builder(link, &key(), Arc::new(System), Arc::clone(&clock) as _, Arc::new(Beats::default()))
+    };
+    for builder in [builder().beat(Duration::ZERO), builder().messages_per_key(15)] {
+        assert_eq!(builder.build().expect_err("refused").kind(), ErrorKind::Invalid);
+    }
+    let random = Arc::new(Failing(AtomicBool::new(true)));
+    let timer = Arc::new(Beats::default());
+    let without = Group::builder(InProcess::new().join(), &key(), random, Arc::clone(&clock) as _, timer);
+    assert_eq!(without.build().expect_err("no salt").kind(), ErrorKind::Unavailable);
 }
 
 #[test]
