@@ -1,1 +1,5 @@
 //! Strata sessions in axum.
+
+mod verify;
+
+pub use verify::{Password, Verifier};
