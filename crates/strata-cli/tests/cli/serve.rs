@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::{Run, Shell, end};
 
 /// Longer than anything here takes; a socket that is silent for so long is a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running service.
 struct Service {
@@ -85,12 +85,14 @@ impl Service {
 
     fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Vec<u8> {
         let mut text = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
-        for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+        // As a browser does from the service's own page.
+        if !headers.iter().any(|(name, _)| ["Sec-Fetch-Site", "Origin"].contains(name)) {
+            text.push_str("Sec-Fetch-Site: same-origin\r\n");
         }
+        text.extend(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
         let body = body.map(Value::to_string).unwrap_or_default();
         if !body.is_empty() {
-            text.push_str(&format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len()));
+            text += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
         }
         format!("{text}\r\n{body}").into_bytes()
     }
@@ -318,7 +320,7 @@ fn tabs_of_one_browser_hear_of_each_others_changes() {
     events.wait("changed").expect("the values");
     assert_eq!(service.get("/api/values/x", &ada).body["value"], json!({ "any": [1, null] }));
     let out = service.ask("POST", "/api/session/logout", &[("Cookie", &ada)], None);
-    assert_eq!(out.body["ended"], 1);
+    assert_eq!((out.status, out.cookies().as_str()), (200, ""), "{out:?}");
     events.wait("signed-out").expect("signed out");
     assert_eq!(events.wait("changed"), None, "the stream has ended");
     service.kill();
@@ -372,6 +374,41 @@ fn wrong_passwords_and_unknown_names_are_told_alike_and_held_back() {
     service.kill();
 }
 
+/// A program's refresh token would bring it back.
+#[test]
+fn s14_a_programs_tokens_are_refreshed_and_end_together() {
+    let shell = Shell::new();
+    let service = Service::start(&shell);
+    let sign_in = json!({ "user": "ada", "password": service.passwords["ada"], "token": true });
+    let refresh = |answer: &Answer| {
+        let body = json!({ "grant_type": "refresh_token", "refresh_token": answer.body["refresh_token"] });
+        service.ask("POST", "/api/auth/refresh", &[], Some(&body))
+    };
+    let me = |answer: &Answer| {
+        let bearer = format!("Bearer {}", answer.body["access_token"].as_str().expect("a token"));
+        service.ask("GET", "/api/me", &[("Authorization", &bearer)], None)
+    };
+    let first = service.ask("POST", "/api/login", &[], Some(&sign_in));
+    assert_eq!(
+        (first.cookies().as_str(), first.headers("cache-control")),
+        ("", vec!["no-store"]),
+        "{first:?}"
+    );
+    let second = refresh(&first);
+    assert_eq!(me(&second).body["user"]["id"], "ada", "{second:?}");
+    let browser = service.login("ada", "").cookies();
+    let id = me(&second).body["session"]["id"].as_str().expect("an id").to_owned();
+    let revoked = service.ask("DELETE", &format!("/api/sessions/{id}"), &[("Cookie", &browser)], None);
+    assert_eq!(revoked.body["ended"], 1, "{revoked:?}");
+    me(&second).is(401, "signed_out");
+    assert_eq!(refresh(&second).body["error"], "invalid_grant");
+    let third = service.ask("POST", "/api/login", &[], Some(&sign_in));
+    let everywhere = service.ask("POST", "/api/session/logout-everywhere", &[("Cookie", &browser)], None);
+    assert_eq!(everywhere.status, 200, "{everywhere:?}");
+    assert_eq!((me(&third).status, refresh(&third).status), (401, 400));
+    service.kill();
+}
+
 #[test]
 fn operators_alone_see_everybody() {
     let shell = Shell::new();
@@ -415,7 +452,7 @@ fn s38_bad_input_is_refused_with_a_reason_and_the_service_goes_on() {
     let cookies = service.login("ada", "").cookies();
     let post = |path: &str, media: &str, body: &str| {
         let head = format!(
-            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nCookie: {cookies}\r\nContent-Type: {media}\r\n\
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nCookie: {cookies}\r\nSec-Fetch-Site: same-origin\r\nContent-Type: {media}\r\n\
              Content-Length: {}\r\n\r\n{body}",
             service.address,
             body.len()
@@ -466,7 +503,7 @@ fn slow_and_half_closed_clients_hold_nothing_up() {
     let slow: Vec<TcpStream> =
         (0..64).map(|_| service.send(b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: ")).collect();
     let part = format!(
-        "POST /api/cart HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\nContent-Type: application/json\r\n\
+        "POST /api/cart HTTP/1.1\r\nHost: x\r\nCookie: {cookies}\r\nSec-Fetch-Site: same-origin\r\nContent-Type: application/json\r\n\
          Content-Length: 500\r\n\r\n{{\"product\": \"tea\", "
     );
     let half: Vec<TcpStream> = (0..8).map(|_| service.send(part.as_bytes())).collect();
