@@ -39,7 +39,7 @@ const state = { me: null, offset: 0, spans: null, streamOf: null };
 const now = () => Date.now() + state.offset;
 const userOf = (me) => me?.user?.id ?? null;
 
-let retrying = 0;
+let [retrying, away] = [0, false];
 
 /** Reads who this browser is, and draws it. */
 async function refresh(quiet = true) {
@@ -47,11 +47,11 @@ async function refresh(quiet = true) {
   if (!ok) {
     say(sentence(data.message), true);
     // A service that is being restarted is back soon.
-    if (status === 0 || status >= 500) { clearTimeout(retrying); retrying = setTimeout(() => refresh(), 2000); }
+    if (status === 0 || status >= 500) { away = true; clearTimeout(retrying); retrying = setTimeout(() => refresh(), 2000); }
     return;
   }
   clearTimeout(retrying);
-  if ($('notice').classList.contains('bad')) say('');
+  if (away) { away = false; say(''); }
   const before = state.me;
   state.me = data;
   state.offset = data.now - Date.now();
