@@ -283,6 +283,32 @@ fn not_again_the_last_message_of_a_burst_is_missed_at_the_next_beat() {
 }
 
 #[test]
+fn the_last_word_to_one_who_was_forgotten_meanwhile_is_missed_too() {
+    let hub = InProcess::new();
+    let beats = Beats::default();
+    let (adas, bobs) = (Tapped::new(hub.join()), Tapped::new(hub.join()));
+    let (ada, bob) = (member(adas.clone(), &key(), &beats), member(bobs.clone(), &key(), &beats));
+    settle([&ada, &bob]);
+    // Bob falls silent to Ada, who forgets him; what she sends to him alone is lost from before her last beat on.
+    bobs.only(|_| false);
+    for _ in 0..2 {
+        beats.tell();
+        settle([&ada, &bob]);
+    }
+    adas.only(|bytes| bytes.len() < 85); // a beat for all is shorter, one for Bob is longer
+    ada.send(bob.id(), NEWS, b"last").expect("sent");
+    beats.tell();
+    assert_eq!(settle([&ada, &bob]), [vec![Received::Left(bob.id())], vec![]]);
+    adas.only(|_| true);
+    bobs.only(|_| true);
+    beats.tell();
+    assert_eq!(settle([&ada, &bob]), [vec![Received::Joined(bob.id())], vec![]]);
+    beats.tell();
+    let missed = settle([&ada, &bob])[1].clone();
+    assert!(matches!(missed[..], [Received::Missed { from: Some(id), .. }] if id == ada.id()), "{missed:?}");
+}
+
+#[test]
 fn a_full_queue_is_told() {
     let hub = InProcess::with_queue(Queue { messages: 4, bytes: 1 << 20 });
     let beats = Beats::default();
