@@ -1,8 +1,10 @@
 //! Documents in step with a server: the real client and the real server half, each over a store of its own, and a way between them that
 //! can be told to lose, double, delay and refuse. One file per subject; this one has what they share.
 
+mod bad_input;
 mod life;
 mod not_again;
+mod orders;
 mod random;
 mod running;
 
