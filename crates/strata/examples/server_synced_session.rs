@@ -49,6 +49,7 @@ async fn main() -> Anything<()> {
     println!("merged: {merged}");
     while let Some(event) = events.try_next() {
         if let SyncEvent::Refused(paths) = event {
+            let paths: Vec<_> = paths.iter().map(ToString::to_string).collect();
             println!("the server kept {paths:?} as it was: it is its own");
         }
     }

@@ -8,7 +8,8 @@ use serde_json::json;
 use strata::Span as _;
 use strata::native::TokioTimer;
 use strata::session::document::{
-    Documents, Policies, Policy, ServerSynced, SyncAnswer, SyncFailure, SyncRequest, SyncTransport, Synced,
+    Documents, Policies, Policy, ServerSynced, SyncAnswer, SyncFailure, SyncProblem, SyncRequest,
+    SyncTransport, Synced,
 };
 
 use super::ground::Ground;
@@ -28,7 +29,8 @@ impl SyncTransport for Wire {
         if self.is_down.load(Ordering::SeqCst) {
             return Err(SyncFailure::OFFLINE);
         }
-        let answer = self.server.sync("ada", request).await.map_err(|_| SyncFailure::Unanswered)?;
+        let answer = self.server.sync("ada", request).await;
+        let answer = answer.map_err(|error| SyncFailure::of_status(SyncProblem::of(&error).0, None))?;
         if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
             return Err(SyncFailure::Unanswered);
         }

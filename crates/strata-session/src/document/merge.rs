@@ -147,7 +147,7 @@ impl Walk<'_> {
             Policy::LocalWins => local.cloned(),
             Policy::Latest => latest(),
             Policy::Set => place.union().map_or_else(latest, Some),
-            Policy::Sum => place.sum().unwrap_or_else(|| server.cloned()),
+            Policy::Sum => place.numbers().map_or_else(|| server.cloned(), sum),
             Policy::ServerWins | Policy::Custom(_) => server.cloned(),
         }
     }
@@ -185,15 +185,19 @@ impl<'v> Place<'v> {
         (!removed).then_some(Value::Array(all))
     }
 
-    /// The base and both differences; a removal stands. `None` where something is no number.
-    fn sum(self) -> Option<Option<Value>> {
-        let number = |value: Option<&'v Value>| {
-            value.map(|value| value.as_number()).map_or(Some(None), |it| it.map(Some))
+    /// What is there of each, if all of it is numbers.
+    fn numbers(self) -> Option<[Option<&'v Number>; 3]> {
+        let number = |value: Option<&'v Value>| match value {
+            Some(value) => value.as_number().map(Some),
+            None => Some(None),
         };
-        let (base, local, server) = (number(self.base)?, number(self.local)?, number(self.server)?);
-        let (Some(local), Some(server)) = (local, server) else { return Some(None) };
-        Some(Some(Value::Number(added(base, local, server))))
+        Some([number(self.base)?, number(self.local)?, number(self.server)?])
     }
+}
+
+/// The base and both differences. A removal stands.
+fn sum([base, local, server]: [Option<&Number>; 3]) -> Option<Value> {
+    Some(Value::Number(added(base, local?, server?)))
 }
 
 fn added(base: Option<&Number>, local: &Number, server: &Number) -> Number {
