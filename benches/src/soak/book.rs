@@ -46,7 +46,8 @@ impl Tally {
     /// Counts an answer. While the service was down, none is expected.
     pub fn count(&mut self, kind: Kind, reply: &Reply, was_down: bool) {
         *self.answers.entry((kind, reply.status)).or_default() += 1;
-        if !is_expected(kind, reply.status) && !(was_down && reply.answer() == Answer::Unknown) {
+        let is_excused = was_down && reply.answer() == Answer::Unknown;
+        if !is_excused && !is_expected(kind, reply.status) {
             *self.unexpected.entry((kind, reply.status)).or_default() += 1;
         }
     }

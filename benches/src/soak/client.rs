@@ -1,5 +1,6 @@
 //! Requests of a program to the service, by its access token, and what came back: status and JSON.
 
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
@@ -48,7 +49,7 @@ impl Reply {
 }
 
 /// A name of a demo user, and the password that was printed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     /// Who.
     pub user: String,
@@ -64,12 +65,24 @@ pub struct Client {
 }
 
 /// One sign-in that succeeded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SignedIn {
     /// What every request carries.
     pub token: String,
     /// The public id, by which it is revoked.
     pub id: String,
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SignedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedIn").field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 impl Client {

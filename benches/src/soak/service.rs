@@ -1,40 +1,45 @@
 //! The service under load: the release binary in a fresh folder, on a port of its own, ended by its process id.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::client::{Account, Client};
 
 /// How long the service may take to start, and to end after it was told to.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The lines that a service printed.
+type Said = Arc<Mutex<Vec<String>>>;
+
 /// A running service. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Service {
     binary: PathBuf,
     folder: PathBuf,
-    listen: String,
+    /// Its origin, once it listens.
+    origin: String,
     child: Child,
-    said: Arc<Mutex<Vec<String>>>,
+    said: Said,
 }
 
 impl Service {
     /// Starts the binary with its data in the folder and waits until it is healthy.
     pub async fn start(binary: &Path, folder: &Path) -> Result<Self, String> {
-        let listen = free_address()?;
-        let (child, said) = spawn(binary, folder, &listen)?;
-        let mut service = Self { binary: binary.to_owned(), folder: folder.to_owned(), listen, child, said };
+        let (child, said) = spawn(binary, folder, "127.0.0.1:0")?;
+        let (binary, folder) = (binary.to_owned(), folder.to_owned());
+        let mut service = Self { binary, folder, origin: String::new(), child, said };
         service.is_healthy().await?;
         Ok(service)
     }
 
     /// Where it listens, as an origin.
     pub fn origin(&self) -> String {
-        format!("http://{}", self.listen)
+        self.origin.clone()
     }
 
     /// The demo users that it printed.
@@ -67,25 +72,32 @@ impl Service {
 
     /// Starts it again, on the same port and data.
     pub async fn start_again(&mut self) -> Result<(), String> {
-        let (child, said) = spawn(&self.binary, &self.folder, &self.listen)?;
+        let (child, said) = spawn(&self.binary, &self.folder, self.origin.trim_start_matches("http://"))?;
         self.child = child;
         self.said = said;
         self.is_healthy().await
     }
 
     async fn is_healthy(&mut self) -> Result<(), String> {
-        let client = Client::new(self.origin());
         let limit = Instant::now() + PATIENCE;
         while Instant::now() < limit {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(format!("the service ended with {status}; it said:\n{}", self.last_words()));
             }
-            if client.get("", "/health").await.status == 200 {
-                return Ok(());
+            if let Some(origin) = self.listens_at() {
+                self.origin = origin;
+                if Client::new(self.origin()).get("", "/health").await.status == 200 {
+                    return Ok(());
+                }
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Err(format!("the service was not healthy after {PATIENCE:?}; it said:\n{}", self.last_words()))
+    }
+
+    fn listens_at(&self) -> Option<String> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.iter().find_map(|line| listening(line))
     }
 
     fn last_words(&self) -> String {
@@ -103,9 +115,9 @@ impl Drop for Service {
     }
 }
 
-fn spawn(binary: &Path, folder: &Path, listen: &str) -> Result<(Child, Arc<Mutex<Vec<String>>>), String> {
+fn spawn(binary: &Path, folder: &Path, listen: &str) -> Result<(Child, Said), String> {
     let mut command = Command::new(binary);
-    command.args(["serve", "--listen", listen, "--data"]).arg(folder.join("data"));
+    command.args(["--json", "serve", "--listen", listen, "--data"]).arg(folder.join("data"));
     command.arg("--key-file").arg(folder.join("key"));
     for name in ["STRATA_STORE", "STRATA_KEY", "STRATA_PASSPHRASE"] {
         command.env_remove(name); // what the caller uses otherwise has no place here
@@ -126,7 +138,7 @@ fn spawn(binary: &Path, folder: &Path, listen: &str) -> Result<(Child, Arc<Mutex
 /// How much of what the service prints is kept: its first lines have the passwords, its last ones the reasons.
 const KEPT: usize = 2000;
 
-fn listen_to(output: impl std::io::Read + Send + 'static, said: &Arc<Mutex<Vec<String>>>) {
+fn listen_to(output: impl std::io::Read + Send + 'static, said: &Said) {
     let said = Arc::clone(said);
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -139,15 +151,29 @@ fn listen_to(output: impl std::io::Read + Send + 'static, said: &Arc<Mutex<Vec<S
     });
 }
 
-fn free_address() -> Result<String, String> {
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    address.map(|address| address.to_string()).map_err(|error| format!("finding a free port: {error}"))
-}
-
 /// A line that names a demo user and the password.
 fn account(line: &str) -> Option<Account> {
-    let mut words = line.split_whitespace();
-    let user = words.next()?.to_owned();
-    let password = words.next()?.to_owned();
-    Some(Account { user, password })
+    let line: Value = serde_json::from_str(line).ok()?;
+    let text = |name: &str| line[name].as_str().map(str::to_owned);
+    Some(Account { user: text("user")?, password: text("password")? })
+}
+
+/// The line that says where the service listens.
+fn listening(line: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    line["listening"].as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_service_prints_is_understood() {
+        let ada = account(r#"{"user":"ada","password":"secret","role":null}"#).expect("an account");
+        assert_eq!((ada.user.as_str(), ada.password.as_str()), ("ada", "secret"));
+        let line = r#"{"listening":"http://127.0.0.1:7878","store":"sled:x"}"#;
+        assert_eq!(listening(line).as_deref(), Some("http://127.0.0.1:7878"));
+        assert_eq!((account(line), account("ready"), listening("ready")), (None, None, None));
+    }
 }
