@@ -1,0 +1,46 @@
+// What a restart leaves: everybody signed in, however the service ended.
+
+import assert from "node:assert/strict";
+
+import { test } from "../runner.mjs";
+
+test("restart it: still signed in", async (stage) => {
+  const person = await stage.signedIn("ada");
+  assert.equal(await stage.service.stop(), 0);
+  await stage.service.start();
+  await person.reload();
+  await person.isSignedIn("ada");
+});
+
+test("kill -9 it: still signed in", async (stage) => {
+  const person = await stage.signedIn("grace");
+  await person.add("Tea", 2);
+  await stage.service.kill();
+  await stage.service.start();
+  await person.reload();
+  await person.isSignedIn("grace");
+  assert.equal((await person.cart()).Tea, 2);
+});
+
+test("the console finds its way back by itself when the service returns", async (stage) => {
+  const person = await stage.signedIn("ada");
+  await stage.service.kill();
+  await stage.service.start();
+  const other = await stage.tab(person.context);
+  await other.signOut();
+  await person.hasLeft(20_000);
+});
+
+test("passwords are printed once", async (stage) => {
+  const { passwords } = stage.service;
+  stage.service.passwords = {};
+  try {
+    await stage.service.stop();
+    await stage.service.start();
+    assert.deepEqual(stage.service.passwords, {});
+  } finally {
+    stage.service.passwords = passwords;
+  }
+  const said = stage.service.said.join("\n");
+  for (const password of Object.values(passwords)) assert.ok(!said.includes(password), "a password was logged");
+});
