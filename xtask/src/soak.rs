@@ -24,6 +24,11 @@ pub(crate) struct Arguments {
     binary: Option<PathBuf>,
 }
 
+impl Arguments {
+    /// What continuous integration can wait for.
+    pub(crate) const SHORT: Self = Self { seconds: 20, sessions: None, kill: true, binary: None };
+}
+
 /// Builds the service, then runs the clients against it. Failure when anything was lost or came back.
 pub(crate) fn run(workspace: &Workspace, arguments: &Arguments) -> Result {
     let binary = match &arguments.binary {
