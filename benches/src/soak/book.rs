@@ -11,6 +11,8 @@ use super::oracle::{Answer, Life, Oracle, SessionIndex, UserIndex};
 pub enum Kind {
     /// A sign-in.
     Login,
+    /// An addition that begins a visitor's session.
+    Visit,
     /// An addition to a value.
     Add,
     /// A read of a value.
@@ -78,8 +80,10 @@ pub struct Book {
     pub tally: Tally,
     /// Tokens in the order of their sessions.
     tokens: Vec<SignedIn>,
-    /// Sessions not known to have ended.
+    /// Users' sessions not known to have ended.
     open: Vec<SessionIndex>,
+    /// Visitors' sessions, which nobody ends.
+    visitors: Vec<SessionIndex>,
     /// Sessions known to have ended.
     dead: Vec<SessionIndex>,
     dice: Dice,
@@ -93,16 +97,24 @@ impl Book {
             tally: Tally::default(),
             tokens: Vec::new(),
             open: Vec::new(),
+            visitors: Vec::new(),
             dead: Vec::new(),
             dice: Dice::new(seed),
         }
     }
 
-    /// A new session and its token.
+    /// A new session of a user and its token.
     pub fn keep(&mut self, session: SessionIndex, token: SignedIn) {
         self.tokens.push(token);
         debug_assert_eq!(self.tokens.len(), session.at() + 1);
         self.open.push(session);
+    }
+
+    /// A new session of a visitor and its cookie.
+    pub fn keep_visitor(&mut self, session: SessionIndex, token: SignedIn) {
+        self.tokens.push(token);
+        debug_assert_eq!(self.tokens.len(), session.at() + 1);
+        self.visitors.push(session);
     }
 
     /// The token of a session.
@@ -115,12 +127,23 @@ impl Book {
         self.tokens.len()
     }
 
-    /// How many are open now.
+    /// How many of users are open now.
     pub fn open(&self) -> usize {
         self.open.len()
     }
 
-    /// One of the sessions not known to have ended.
+    /// How many of visitors are open now.
+    pub fn visitors(&self) -> usize {
+        self.visitors.len()
+    }
+
+    /// One of the visitors' sessions.
+    pub fn any_visitor(&mut self) -> Option<SessionIndex> {
+        let at = self.dice.below(self.visitors.len());
+        self.visitors.get(at).copied()
+    }
+
+    /// One of the users' sessions not known to have ended.
     pub fn any_open(&mut self) -> Option<SessionIndex> {
         while !self.open.is_empty() {
             let at = self.dice.below(self.open.len());
@@ -153,7 +176,7 @@ impl Book {
 
     /// A user with fewer open sessions than that, the one with the fewest.
     pub fn user_with_room(&self, users: usize, most: usize) -> Option<UserIndex> {
-        let mut counts = vec![0; users];
+        let mut counts = vec![0; users]; // visitors are not among them
         for session in &self.open {
             counts[self.oracle.user(*session).0] += 1;
         }
@@ -171,10 +194,11 @@ impl Book {
 mod tests {
     use serde_json::Value;
 
+    use super::super::client::Token;
     use super::*;
 
     fn reply(status: u16) -> Reply {
-        Reply { status, body: Value::Null, retry_after: None }
+        Reply { status, body: Value::Null, cookie: None, retry_after: None }
     }
 
     fn book() -> (Book, SessionIndex) {
@@ -186,7 +210,10 @@ mod tests {
     fn open(book: &mut Book, user: UserIndex) -> SessionIndex {
         let sent = book.oracle.login_sent(user);
         let session = book.oracle.logged_in(sent);
-        book.keep(session, SignedIn { token: format!("t{}", session.at()), id: "i".to_owned() });
+        book.keep(
+            session,
+            SignedIn { token: Token::Bearer(String::new()), id: format!("i{}", session.at()) },
+        );
         session
     }
 
@@ -225,6 +252,6 @@ mod tests {
         assert_eq!((book.sibling(first), book.user_with_room(2, 1)), (None, None));
         let second = open(&mut book, UserIndex(0));
         assert_eq!((book.sibling(first), book.sibling(stranger)), (Some(second), None));
-        assert_eq!(book.token(second).token, "t2");
+        assert_eq!(book.token(second).id, "i2");
     }
 }

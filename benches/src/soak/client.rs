@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, ORIGIN, RETRY_AFTER, SET_COOKIE};
 use reqwest::{Client as Http, Method};
 use serde_json::{Value, json};
 
@@ -13,12 +13,14 @@ use super::oracle::Answer;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What came back. Status 0: nothing did.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
     /// The body, or null where it is no JSON.
     pub body: Value,
+    /// Name and value of the first cookie that it sets.
+    pub cookie: Option<String>,
     /// How long to wait before the next try.
     pub retry_after: Option<Duration>,
 }
@@ -26,7 +28,7 @@ pub struct Reply {
 impl Reply {
     /// No answer.
     fn none() -> Self {
-        Self { status: 0, body: Value::Null, retry_after: None }
+        Self { status: 0, body: Value::Null, cookie: None, retry_after: None }
     }
 
     /// What it says about the session and what was asked.
@@ -64,18 +66,39 @@ pub struct Client {
     origin: String,
 }
 
-/// One sign-in that succeeded.
+/// How a request says whose it is. Not for any log.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Token {
+    /// A program's: an access token.
+    Bearer(String),
+    /// A visitor's browser's: name and value of its cookie.
+    Cookie(String),
+}
+
+/// One session that was begun, by a sign-in or by a visitor.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedIn {
     /// What every request carries.
-    pub token: String,
-    /// The public id, by which it is revoked.
+    pub token: Token,
+    /// The public id, by which it is revoked. A visitor's has none here.
     pub id: String,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("status", &self.status).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Account").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Bearer(_)) { "Bearer(…)" } else { "Cookie(…)" })
     }
 }
 
@@ -104,49 +127,68 @@ impl Client {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let token = text(&reply.body["access_token"]).zip(text(&reply.body["session"]["id"]));
         let signed_in = token.filter(|_| reply.answer() == Answer::Done);
-        (reply, signed_in.map(|(token, id)| SignedIn { token, id }))
+        (reply, signed_in.map(|(token, id)| SignedIn { token: Token::Bearer(token), id }))
+    }
+
+    /// A visitor who has no session yet adds one to a value, which begins one.
+    pub async fn visit(&self, name: &str) -> (Reply, Option<SignedIn>) {
+        let reply = self
+            .send(Method::POST, &format!("/api/values/{name}/add"), None, Some(&json!({ "by": 1 })))
+            .await;
+        let cookie = reply.cookie.clone().filter(|_| reply.answer() == Answer::Done);
+        (reply, cookie.map(|cookie| SignedIn { token: Token::Cookie(cookie), id: String::new() }))
     }
 
     /// Adds one to a value of the session.
-    pub async fn add(&self, token: &str, name: &str) -> Reply {
+    pub async fn add(&self, token: &Token, name: &str) -> Reply {
         let path = format!("/api/values/{name}/add");
         self.send(Method::POST, &path, Some(token), Some(&json!({ "by": 1 }))).await
     }
 
     /// Reads a value of the session.
-    pub async fn read(&self, token: &str, name: &str) -> Reply {
+    pub async fn read(&self, token: &Token, name: &str) -> Reply {
         self.get(token, &format!("/api/values/{name}")).await
     }
 
+    /// Whether the service says that it is well.
+    pub async fn is_healthy(&self) -> bool {
+        self.send(Method::GET, "/health", None, None).await.status == 200
+    }
+
     /// Any route that only tells.
-    pub async fn get(&self, token: &str, path: &str) -> Reply {
+    pub async fn get(&self, token: &Token, path: &str) -> Reply {
         self.send(Method::GET, path, Some(token), None).await
     }
 
     /// Any route that needs no body and changes something.
-    pub async fn post(&self, token: &str, path: &str) -> Reply {
+    pub async fn post(&self, token: &Token, path: &str) -> Reply {
         self.send(Method::POST, path, Some(token), None).await
     }
 
     /// Ends a session of the same user by its public id.
-    pub async fn revoke(&self, token: &str, id: &str) -> Reply {
+    pub async fn revoke(&self, token: &Token, id: &str) -> Reply {
         self.send(Method::DELETE, &format!("/api/sessions/{id}"), Some(token), None).await
     }
 
-    async fn send(&self, method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Reply {
+    async fn send(&self, method: Method, path: &str, token: Option<&Token>, body: Option<&Value>) -> Reply {
         let mut request = self.http.request(method, format!("{}{path}", self.origin));
-        if let Some(token) = token {
-            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-        }
+        request = match token {
+            Some(Token::Bearer(token)) => request.header(AUTHORIZATION, format!("Bearer {token}")),
+            Some(Token::Cookie(pair)) => request.header(COOKIE, pair).header(ORIGIN, &self.origin),
+            None => request.header(ORIGIN, &self.origin),
+        };
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
         let Ok(response) = request.send().await else { return Reply::none() };
         let status = response.status().as_u16();
+        let cookie =
+            response.headers().get(SET_COOKIE).and_then(|value| value.to_str().ok()?.split(';').next());
+        let cookie = cookie.map(str::to_owned);
         let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
         let Ok(body) = response.bytes().await else { return Reply::none() };
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Reply { status, body, retry_after: wait.map(Duration::from_secs) }
+        Reply { status, body, cookie, retry_after: wait.map(Duration::from_secs) }
     }
 }
 
@@ -155,7 +197,7 @@ mod tests {
     use super::*;
 
     fn reply(status: u16, body: Value) -> Reply {
-        Reply { status, body, retry_after: None }
+        Reply { status, body, cookie: None, retry_after: None }
     }
 
     #[test]

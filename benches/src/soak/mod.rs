@@ -33,7 +33,7 @@ pub struct Plan {
     pub binary: PathBuf,
     /// How long.
     pub time: Duration,
-    /// Sessions open at once, at most; the users' own limits may allow fewer.
+    /// Sessions open at once, at most. Users have so many as their limits allow, visitors the others.
     pub sessions: usize,
     /// Clients that use sessions.
     pub clients: usize,
@@ -60,7 +60,8 @@ pub async fn run(plan: &Plan, folder: &Path) -> Result<Report, String> {
         return Err("the service printed no demo user with a password".to_owned());
     }
     println!("{} users, at {}", accounts.len(), service.origin());
-    let book = Arc::new(Mutex::new(Book::new(accounts.len(), plan.seed)));
+    // Visitors are nobody, one user more.
+    let book = Arc::new(Mutex::new(Book::new(accounts.len() + 1, plan.seed)));
     let (phases, phase) = watch::channel(Phase { up: true, kills: 0, over: false });
     let shared = Shared {
         accounts: accounts.into(),
@@ -157,12 +158,13 @@ async fn wait(until: Duration, begin: Instant, of: Duration, book: &Mutex<Book>)
 
 fn progress(book: &Book, done: Duration, of: Duration) -> String {
     format!(
-        "{:3} % ({} of {} s)  {} sessions opened, {} open, {} answers, {} faults",
+        "{:3} % ({} of {} s)  {} sessions opened, {} of users and {} of visitors open, {} answers, {} faults",
         done.as_millis() * 100 / of.as_millis().max(1),
         done.as_secs(),
         of.as_secs(),
         book.opened(),
         book.open(),
+        book.visitors(),
         book.tally.total(),
         book.oracle.faults().len(),
     )

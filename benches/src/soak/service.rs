@@ -86,7 +86,7 @@ impl Service {
             }
             if let Some(origin) = self.listens_at() {
                 self.origin = origin;
-                if Client::new(self.origin()).get("", "/health").await.status == 200 {
+                if Client::new(self.origin()).is_healthy().await {
                     return Ok(());
                 }
             }

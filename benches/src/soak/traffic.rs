@@ -16,6 +16,15 @@ pub const VALUE: &str = "soak";
 /// Sessions of one user at once. The service ends a user's oldest session at its hundredth: stay well below.
 pub const MOST_OF_ONE_USER: usize = 80;
 
+/// Up to this choice of a hundred, a session is added to or read.
+const ADD_OR_READ: usize = 79;
+
+/// Beyond the choices: a visitor comes.
+const VISIT: usize = 100;
+
+/// With fewer sessions open, none is ended but by the one who ends all.
+const FEW: usize = 12;
+
 /// Between two ends of all sessions of a user.
 const SWEEP_EVERY: Duration = Duration::from_secs(4);
 
@@ -46,12 +55,12 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Signs in while there is room, else ends a session.
+    /// Signs in while there is room, twice as often as it ends a session; else ends one.
     pub async fn come_and_go(mut self) {
         while self.goes_on().await {
             let user = {
-                let book = self.book.lock();
-                let room = book.open() < self.sessions;
+                let mut book = self.book.lock();
+                let room = book.open() < self.sessions && (book.below(3) > 0 || book.open() < FEW);
                 room.then(|| book.user_with_room(self.accounts.len(), MOST_OF_ONE_USER)).flatten()
             };
             match user {
@@ -64,18 +73,27 @@ impl Shared {
     /// Adds, reads and looks, as fast as it is answered.
     pub async fn use_sessions(mut self) {
         while self.goes_on().await {
-            let (session, choice) = {
-                let mut book = self.book.lock();
-                (book.any_open(), book.below(100))
-            };
+            let (session, choice) = self.choose();
             match (session, choice) {
+                (None, VISIT) => self.visit().await,
                 (None, _) => tokio::task::yield_now().await,
                 (Some(session), 0..50) => self.add(session).await,
-                (Some(session), 50..80) => self.read(session).await,
+                (Some(session), 50..=ADD_OR_READ) => self.read(session).await,
                 (Some(session), 80..92) => self.look(session, Kind::Me, "/api/me").await,
                 (Some(session), 92..96) => self.look(session, Kind::List, "/api/sessions").await,
                 _ => self.knock_as_the_dead().await,
             }
+        }
+    }
+
+    /// A session and what to do with it. Visitors' sessions are only added to and read.
+    fn choose(&self) -> (Option<SessionIndex>, usize) {
+        let mut book = self.book.lock();
+        let choice = book.below(100);
+        match book.below(3) {
+            0 if book.open() + book.visitors() < self.sessions => (None, VISIT),
+            1 if book.visitors() > 0 => (book.any_visitor(), choice.min(ADD_OR_READ)),
+            _ => (book.any_open(), choice),
         }
     }
 
@@ -124,6 +142,21 @@ impl Shared {
             book.keep(session, token);
         } else if reply.status == 429 {
             tokio::time::sleep(reply.retry_after.unwrap_or(Duration::from_secs(1))).await;
+        }
+    }
+
+    async fn visit(&self) {
+        let before = self.now();
+        let user = UserIndex(self.accounts.len()); // nobody's: what ends users' sessions does not end these
+        let begins = self.book.lock().oracle.login_sent(user);
+        let (reply, begun) = self.client.visit(VALUE).await;
+        self.count(Kind::Visit, &reply, before);
+        if let Some(token) = begun {
+            let mut book = self.book.lock();
+            let session = book.oracle.logged_in(begins);
+            book.keep_visitor(session, token);
+            let sent = book.oracle.add_sent(session);
+            book.oracle.added(sent, Answer::Done, reply.value());
         }
     }
 
