@@ -300,6 +300,9 @@ impl Oracle {
     fn look_at(&mut self, sent: Sent, least: u64, found: u64) {
         let session = &self.sessions[sent.session.0];
         let most = session.sent - session.refused;
+        if sent.life == Life::Ended {
+            return; // that it was served at all is told already
+        }
         if found < least {
             self.faults.push(Fault::Forgotten { session: sent.session, least, found });
         } else if found > most {
@@ -366,6 +369,16 @@ mod tests {
     }
 
     #[test]
+    fn an_addition_to_an_ended_session_may_not_be_there() {
+        let (mut oracle, session) = signed_in();
+        let _end = oracle.end_sent(session);
+        let reading = oracle.sent(session);
+        add(&mut oracle, session, Answer::Ended);
+        oracle.read(reading, 1);
+        assert_eq!(oracle.faults(), [Fault::Invented { session, most: 0, found: 1 }]);
+    }
+
+    #[test]
     fn a_read_that_overlaps_an_addition_may_see_it_or_not() {
         let (mut oracle, session) = signed_in();
         let reading = oracle.sent(session);
@@ -399,7 +412,7 @@ mod tests {
         oracle.answered(after, Answer::Ended);
         assert_eq!(oracle.faults(), []);
         let later = oracle.sent(session);
-        oracle.answered(later, Answer::Done);
+        oracle.read(later, 7);
         assert_eq!(oracle.faults(), [Fault::Back(session)]);
     }
 
