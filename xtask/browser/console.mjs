@@ -1,1 +1,191 @@
-export class Console { constructor(page) { this.page = page; } }
+// The console as a person uses it: what the tests call things, and where they are on the page. Names that people read are found by
+// their names; nothing here reaches behind the page, but to ask `/api/me` who is signed in.
+
+import { until } from "./runner.mjs";
+
+/** How long a page may take for what nobody promised within a second, in milliseconds. */
+const SOON = 8_000;
+
+export class Console {
+  page;
+  #stage;
+
+  constructor(page, stage) {
+    this.page = page;
+    this.#stage = stage;
+  }
+
+  get context() {
+    return this.page.context();
+  }
+
+  get nameField() {
+    return this.page.getByLabel(/^(user ?)?name$/i);
+  }
+
+  get passwordField() {
+    return this.page.getByLabel(/^password$/i);
+  }
+
+  get signInButton() {
+    return this.page.getByRole("button", { name: /^sign in$/i });
+  }
+
+  async reload() {
+    await this.page.reload();
+  }
+
+  async fill(user, password) {
+    await this.nameField.fill(user);
+    await this.passwordField.fill(password);
+  }
+
+  async submit() {
+    await this.signInButton.click();
+  }
+
+  async signIn(user, password, { remember = false } = {}) {
+    await this.fill(user, password);
+    await this.page.getByLabel(/remember|stay signed in|keep me/i).setChecked(remember);
+    await this.submit();
+    await this.isSignedIn(user);
+  }
+
+  /** Waits until the page shows that this user is signed in. */
+  async isSignedIn(user) {
+    await this.#signOutButton.waitFor({ timeout: SOON });
+    const me = await this.me();
+    if (me.user?.id !== user) throw new Error(`${me.user?.id} is signed in, not ${user}`);
+  }
+
+  /** Waits until the page shows that nobody is signed in. */
+  async hasLeft(limit = SOON) {
+    await this.passwordField.waitFor({ timeout: limit });
+  }
+
+  /** From now on the page notes when it shows that nobody is signed in: by its own clock, so that no test's delay counts. */
+  async watchForLeaving() {
+    await this.passwordField.waitFor({ state: "hidden" });
+    await this.page.evaluate(() => {
+      window.leftAt = new Promise((resolve) => {
+        const look = () => {
+          const field = document.querySelector("input[type=password]");
+          if (field?.checkVisibility()) resolve(Date.now());
+          else requestAnimationFrame(look);
+        };
+        look();
+      });
+    });
+  }
+
+  /** When that was, in milliseconds since 1970. */
+  async leftAt() {
+    return this.page.evaluate(() => window.leftAt);
+  }
+
+  get #signOutButton() {
+    return this.page.getByRole("button", { name: /^sign out( here)?$/i });
+  }
+
+  /** Signs out here. Gives when the button was pressed. */
+  async signOut() {
+    await this.#signOutButton.waitFor();
+    const pressed = Date.now();
+    await this.#signOutButton.click();
+    return pressed;
+  }
+
+  async signOutOthers() {
+    await this.page.getByRole("button", { name: /others|other (sessions|devices|browsers)/i }).click();
+    await this.#confirm();
+  }
+
+  async signOutEverywhere() {
+    await this.page.getByRole("button", { name: /everywhere/i }).click();
+    await this.#confirm();
+    await this.hasLeft();
+  }
+
+  /** Where the page asks whether one is sure, one is. */
+  async #confirm() {
+    const sure = this.page.getByRole("dialog").getByRole("button", { name: /sign out|revoke|yes|confirm/i });
+    if (await sure.isVisible()) await sure.click();
+  }
+
+  async confirmByKeyboard() {
+    if (await this.page.getByRole("dialog").isVisible()) await this.page.keyboard.press("Enter");
+  }
+
+  /** The rows of one's own sessions. */
+  async sessions() {
+    return this.page.evaluate(() =>
+      [...document.querySelectorAll("#sessions [data-session]")].map((row) => ({
+        id: row.dataset.session,
+        text: row.textContent,
+        current: row.matches("[data-current], .current") || /this browser|this device/i.test(row.textContent),
+      })),
+    );
+  }
+
+  #row(id) {
+    return this.page.locator(`#sessions [data-session="${id}"]`);
+  }
+
+  /** The button that revokes a session, once it is there. */
+  async revokeButton(id) {
+    const button = this.#row(id).getByRole("button");
+    await button.waitFor();
+    return button;
+  }
+
+  /** Revokes a session. Gives when the button was pressed. */
+  async revoke(id) {
+    const button = await this.revokeButton(id);
+    const pressed = Date.now();
+    await button.click();
+    await this.#confirm();
+    return pressed;
+  }
+
+  /** Moves the focus on with Tab until it is there. */
+  async tabTo(locator) {
+    const has = () => locator.evaluate((el) => el === document.activeElement);
+    for (let presses = 0; presses < 120; presses += 1) {
+      if (await has()) return;
+      await this.page.keyboard.press("Tab");
+    }
+    throw new Error("Tab does not lead there");
+  }
+
+  async says(text) {
+    await this.page.getByText(text).first().waitFor({ timeout: SOON });
+  }
+
+  async countdown() {
+    return this.page.locator("[role=timer]").first().innerText();
+  }
+
+  /** The products that can be put into the cart. */
+  async products() {
+    return ["Tea"];
+  }
+
+  async add(product, quantity) {
+    await until("the product was added", async () => false, 0);
+  }
+
+  /** The cart as the service has it: quantities by product. */
+  async cart() {
+    const { cart } = await this.me();
+    return Object.fromEntries(cart.map(({ product, quantity }) => [product, quantity]));
+  }
+
+  /** Who this browser is to the service. */
+  async me() {
+    return this.page.evaluate(async () => (await fetch("/api/me")).json());
+  }
+
+  async cookies() {
+    return this.context.cookies(this.#stage.origin);
+  }
+}

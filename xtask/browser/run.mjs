@@ -6,6 +6,7 @@ import { run } from "./runner.mjs";
 import { Stage } from "./stage.mjs";
 
 import "./tests/routes.mjs";
+import "./tests/foreign.mjs";
 import "./tests/sign_in.mjs";
 import "./tests/sessions.mjs";
 import "./tests/cart.mjs";

@@ -57,7 +57,7 @@ export class Stage {
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     this.#contexts.push(context);
     context.setDefaultTimeout(8_000);
-    context.on("request", (request) => this.#asked(request.url()));
+    context.on("request", (request) => this.#asked(request));
     context.on("console", (message) => this.#heard(message));
     context.on("weberror", (error) => this.complaints.push(`exception: ${error.error().message}`));
     return this.tab(context);
@@ -101,10 +101,13 @@ export class Stage {
     await this.service.remove();
   }
 
-  #asked(url) {
+  /** What pages of the service ask for. (A test has a page of another site.) */
+  #asked(request) {
+    const isOurs = request.isNavigationRequest() || request.frame().url().startsWith(this.origin);
+    if (!isOurs || request.url().startsWith("http://localhost:")) return;
     this.requests += 1;
-    const { protocol, origin } = new URL(url);
-    if (protocol !== "data:" && protocol !== "blob:" && origin !== this.origin) this.foreign.push(url);
+    const { protocol, origin } = new URL(request.url());
+    if (protocol !== "data:" && protocol !== "blob:" && origin !== this.origin) this.foreign.push(request.url());
   }
 
   /** Every refused request logs an error in Chromium, those that a test provokes too: only others are complaints. */
