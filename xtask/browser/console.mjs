@@ -162,16 +162,27 @@ export class Console {
   }
 
   async countdown() {
-    return this.page.locator("[role=timer]").first().innerText();
+    return this.page.getByRole("timer").innerText();
   }
 
   /** The products that can be put into the cart. */
   async products() {
-    return ["Tea"];
+    const names = await this.page.locator("#shelf").getByRole("button").allInnerTexts();
+    return names.map((name) => name.trim().toLowerCase());
   }
 
+  /** Puts so many of a product into the cart, one click each. */
   async add(product, quantity) {
-    await until("the product was added", async () => false, 0);
+    const before = (await this.cart())[product] ?? 0;
+    const button = this.page.getByRole("button", { name: `Add ${product} to the cart` });
+    for (let count = 0; count < quantity; count += 1) await button.click();
+    await until("it is in the cart", async () => (await this.cart())[product] === before + quantity);
+  }
+
+  /** The cart as the page shows it: quantities by product. */
+  async shownCart() {
+    const lines = await this.page.getByRole("list", { name: "In the cart" }).getByRole("listitem").allInnerTexts();
+    return Object.fromEntries(lines.map((line) => line.split(/\s+/)).map(([name, count]) => [name, Number(count)]));
   }
 
   /** The cart as the service has it: quantities by product. */
@@ -187,5 +198,40 @@ export class Console {
 
   async cookies() {
     return this.context.cookies(this.#stage.origin);
+  }
+
+  /** Whether visits of this browser are counted. */
+  async consent(given) {
+    await this.page.getByLabel(/count my visits/i).setChecked(given);
+  }
+
+  /** A visit that is counted: it begins with the consent and ends with a sign-out. */
+  async visitAndLeave(user, password) {
+    const counted = this.page.waitForResponse((answer) => answer.url().endsWith("/api/visit") && answer.ok());
+    await this.consent(true);
+    await counted;
+    await this.signIn(user, password);
+    await this.page.getByRole("link", { name: "Cart" }).click();
+    await this.signOut();
+    await this.hasLeft();
+  }
+
+  async switchTheme() {
+    await this.page.locator("#theme").click();
+  }
+
+  /** Waits until every chart has something drawn. */
+  async chartsAreDrawn() {
+    await until("every chart is drawn", async () => (await this.charts()).every(({ marks }) => marks > 0));
+  }
+
+  /** Every chart by its caption, and how many marks of data are drawn in it. */
+  async charts() {
+    return this.page.locator("#insight figure").evaluateAll((figures) =>
+      figures.map((figure) => ({
+        title: figure.querySelector("figcaption").textContent,
+        marks: figure.querySelectorAll("svg rect, svg path, svg circle, svg polyline").length,
+      })),
+    );
   }
 }

@@ -6,9 +6,9 @@ import { test } from "../runner.mjs";
 
 test("charts are drawn from what visitors did", async (stage) => {
   const visitor = await stage.person();
-  await visitor.visitAndLeave();
+  await visitor.visitAndLeave("grace", stage.service.passwords.grace);
   const phone = await stage.person({ viewport: { width: 375, height: 812 } });
-  await phone.visitAndLeave();
+  await phone.visitAndLeave("grace", stage.service.passwords.grace);
   const person = await stage.signedIn("operator");
   await person.chartsAreDrawn();
   const charts = await person.charts();

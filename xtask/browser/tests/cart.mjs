@@ -6,9 +6,9 @@ import { test, until } from "../runner.mjs";
 
 test("a guest's cart is kept without a sign-in", async (stage) => {
   const guest = await stage.person();
-  await guest.add("Tea", 2);
+  await guest.add("tea", 2);
   await guest.reload();
-  assert.equal((await guest.cart()).Tea, 2);
+  assert.equal((await guest.cart()).tea, 2);
   await stage.screenshot(guest.page, "guest-cart-light");
 });
 

@@ -14,12 +14,12 @@ test("restart it: still signed in", async (stage) => {
 
 test("kill -9 it: still signed in", async (stage) => {
   const person = await stage.signedIn("grace");
-  await person.add("Tea", 2);
+  await person.add("tea", 2);
   await stage.service.kill();
   await stage.service.start();
   await person.reload();
   await person.isSignedIn("grace");
-  assert.equal((await person.cart()).Tea, 2);
+  assert.equal((await person.cart()).tea, 2);
 });
 
 test("the console finds its way back by itself when the service returns", async (stage) => {
