@@ -6,6 +6,7 @@ import { run } from "./runner.mjs";
 import { Stage } from "./stage.mjs";
 
 import "./tests/routes.mjs";
+import "./tests/hostile.mjs";
 import "./tests/foreign.mjs";
 import "./tests/sign_in.mjs";
 import "./tests/sessions.mjs";
@@ -14,7 +15,6 @@ import "./tests/tabs.mjs";
 import "./tests/analytics.mjs";
 import "./tests/look.mjs";
 import "./tests/restart.mjs";
-import "./tests/hostile.mjs";
 import "./tests/manners.mjs";
 
 const text = { type: "string" };

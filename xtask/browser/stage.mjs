@@ -23,6 +23,8 @@ export class Stage {
   /** What pages complained of, and what they asked other origins for. */
   complaints = [];
   foreign = [];
+  /** Connections that stall, from one test to a later one. */
+  stalled = [];
   /** Requests of pages, all tests together. */
   requests = 0;
 

@@ -1,8 +1,16 @@
-// What a restart leaves: everybody signed in, however the service ended.
+// What time and a restart leave: no client that stalls, and everybody signed in, however the service ended.
 
 import assert from "node:assert/strict";
 
-import { test } from "../runner.mjs";
+import { test, until } from "../runner.mjs";
+
+/** How long a connection that stalls may be kept, in milliseconds. */
+const PATIENCE = 20_000;
+
+test("clients that stall have been dropped", async ({ stalled }) => {
+  assert.equal(stalled.length, 200);
+  await until("all are dropped", () => stalled.every((socket) => socket.destroyed), PATIENCE);
+});
 
 test("restart it: still signed in", async (stage) => {
   const person = await stage.signedIn("ada");
