@@ -62,7 +62,7 @@ impl From<strata::Error> for Refusal {
             Conflict, Denied, Full, Gone, Invalid, Locked, Mismatch, Poisoned, StepUp, TooLarge, Unavailable,
         };
         let (status, code) = match error.kind() {
-            Gone => (StatusCode::UNAUTHORIZED, "signed_out"),
+            Gone => (StatusCode::UNAUTHORIZED, "session_ended"),
             StepUp => (StatusCode::UNAUTHORIZED, "step_up"),
             Denied => (StatusCode::FORBIDDEN, "forbidden"),
             Conflict | Mismatch => (StatusCode::CONFLICT, "conflict"),

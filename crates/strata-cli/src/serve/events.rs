@@ -11,10 +11,10 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::json;
-use strata::session::Session;
+use strata::session::SessionId;
 use strata::session::auth::{AuthEvents, AuthSession};
 use strata::session::security::{Missed, SecurityEvent};
-use strata::{ErrorKind, Subscription, Timestamp};
+use strata::{Error, ErrorKind, Info, Subscription, Timestamp};
 use tokio::time::Instant;
 
 use super::answer::Answer;
@@ -31,7 +31,7 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// Whose events they are.
 enum Whose {
     User { session: AuthSession, id: String },
-    Guest(Session),
+    Guest(SessionId),
 }
 
 /// What somebody is told.
@@ -65,11 +65,8 @@ impl Notice {
 
 /// The stream of the session behind this request; 204 for a browser that has none, which tells it not to ask again.
 pub(crate) async fn events(State(service): State<Shared>, identity: Identity) -> Answer {
-    let whose = match (identity.user, identity.guest) {
-        (Some(session), _) => {
-            let id = session.user().await?.id;
-            Whose::User { session, id }
-        }
+    let whose = match (&identity.user, identity.guest.id().await?) {
+        (Some(session), _) => Whose::User { session: session.opened().await?, id: session.user().id.clone() },
         (None, Some(guest)) => Whose::Guest(guest),
         (None, None) => return Ok(StatusCode::NO_CONTENT.into_response()),
     };
@@ -106,10 +103,9 @@ impl Watch {
                 format!("{}{}", service.auth.handle().prefix(), session.id()),
                 format!("{}{CART}", service.guests.user(id)?.prefix()),
             ),
-            Whose::Guest(guest) => (
-                format!("{}{}", service.sessions.handle().prefix(), guest.id()),
-                format!("guest:{}:{CART}", guest.id()),
-            ),
+            Whose::Guest(guest) => {
+                (format!("{}{guest}", service.sessions.handle().prefix()), format!("guest:{guest}:{CART}"))
+            }
         };
         let now = Instant::now();
         Ok(Self {
@@ -183,7 +179,7 @@ impl Watch {
     async fn is_alive(&mut self) -> bool {
         let expires = match &self.whose {
             Whose::User { session, .. } => session.info().await.map(|info| Some(info.expires)),
-            Whose::Guest(guest) => guest.info().await.map(|info| info.expiry.deadline()),
+            Whose::Guest(guest) => self.service.sessions.info(*guest).await.and_then(of_guest),
         };
         let left = |at: Timestamp| at.since(self.service.now());
         match expires {
@@ -200,4 +196,10 @@ impl Watch {
             }
         }
     }
+}
+
+/// When a guest's session ends, if it is there.
+fn of_guest(info: Option<Info>) -> Result<Option<Timestamp>, Error> {
+    let gone = || Error::new(ErrorKind::Gone, "look at session", "the session of the guest has ended");
+    info.map(|info| info.expiry.deadline()).ok_or_else(gone)
 }

@@ -5,17 +5,15 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use strata::ErrorKind;
-use strata::session::auth::{AuthSession, SessionInfo, User};
-use strata::session::{Session, SessionToken};
-use strata_axum::Password;
+use strata::session::SessionToken;
+use strata::session::auth::User;
+use strata_axum::{Auth, AuthSession, Password, Session};
 
 use super::answer::{Answer, Refusal};
 use super::device::Client;
-use super::identity::{Cookies, Identity};
 use super::json_body::JsonBody;
 use super::me;
 use super::metrics::Login as Outcome;
@@ -39,34 +37,29 @@ pub(crate) struct Asked {
 pub(crate) async fn login(
     State(service): State<Shared>,
     client: Client,
-    identity: Identity,
+    auth: Auth,
+    guest: Session,
     JsonBody(asked): JsonBody<Asked>,
-) -> Answer {
+) -> Answer<Json<Value>> {
     let user = authenticate(&service, &client, &asked).await?;
     let device = client.device();
-    let mut login = service.auth.login(&user).device(device.clone());
+    let mut login = auth.login(&user).device(device.clone());
     if asked.remember {
         login = login.remember();
     }
-    if !asked.token
-        && let Some(session) = &identity.user
-    {
-        login = login.replacing(session);
-    }
-    let (token, session) = login.await?;
-    service.metrics.login(Outcome::Done);
-    let info = session.info().await?;
     if asked.token {
-        return tokens(&service, &user, &token, &info, device.label.as_deref()).await;
+        let (token, session) = login.bearer().await?;
+        service.metrics.login(Outcome::Done);
+        return tokens(&service, &token, &session, device.label.as_deref()).await;
     }
-    let mut cookies = Cookies::default();
-    cookies.sign_in(&token, &info, service.now());
-    let cart = match identity.guest {
-        Some(guest) => bring_along(&service, guest, &user, &mut cookies).await,
-        None => Value::Null,
-    };
-    let body = json!({ "user": me::user(&user), "session": me::session(&info), "migration": cart });
-    Ok((cookies, Json(body)).into_response())
+    let session = login.await?;
+    service.metrics.login(Outcome::Done);
+    let migration = bring_along(&service, &guest, &user).await?;
+    Ok(Json(json!({
+        "user": me::user(&user),
+        "session": me::session(session.info()),
+        "migration": migration,
+    })))
 }
 
 /// Who it is. Wrong passwords, unknown names and names that cannot be are told alike.
@@ -99,46 +92,39 @@ async fn authenticate(service: &Service, client: &Client, asked: &Asked) -> Answ
 /// What a program gets: an access token, which is the session's, and a refresh token of a family of its own.
 async fn tokens(
     service: &Service,
-    user: &User,
     token: &SessionToken,
-    info: &SessionInfo,
+    session: &AuthSession,
     client: Option<&str>,
-) -> Answer {
-    let (refresh, _) = service.refresh.issue(&user.id, client.unwrap_or_default()).await?;
-    let body = json!({
-        "user": me::user(user),
-        "session": me::session(info),
+) -> Answer<Json<Value>> {
+    let (refresh, _) = service.refresh.issue(&session.user().id, client.unwrap_or_default()).await?;
+    Ok(Json(json!({
+        "user": me::user(session.user()),
+        "session": me::session(session.info()),
         "access_token": *token.expose(),
         "token_type": "Bearer",
-        "expires_in": info.expires.since(service.now()).as_secs(),
+        "expires_in": session.info().expires.since(service.now()).as_secs(),
         "refresh_token": *refresh.expose(),
-    });
-    Ok(Json(body).into_response())
+    })))
 }
 
-/// Gives the user what the guest had. A failure is told and does not undo the sign-in: the guest's cookie stays, so the next sign-in
-/// tries again.
-async fn bring_along(service: &Service, mut guest: Session, user: &User, cookies: &mut Cookies) -> Value {
-    match service.guests.migrate(&mut guest, &user.id).ending_session().await {
-        Ok(migrated) => {
-            cookies.end_guest();
-            json!({ "moved": migrated.report.moved, "merged": migrated.report.merged, "kept": migrated.report.kept })
+/// Gives the user what the guest had, and ends the guest's session. A failure is told and does not undo the sign-in: the guest's cookie
+/// stays, so the next sign-in tries again.
+async fn bring_along(service: &Service, guest: &Session, user: &User) -> Answer<Value> {
+    let migrated = match guest.migrate(&service.guests, &user.id).await {
+        Ok(None) => return Ok(Value::Null),
+        Ok(Some(report)) => {
+            json!({ "moved": report.moved, "merged": report.merged, "kept": report.kept })
         }
         // The guest has become somebody already, or is over.
-        Err(error) if matches!(error.kind(), ErrorKind::Gone | ErrorKind::Denied) => {
-            cookies.end_guest();
-            Value::Null
-        }
+        Err(error) if matches!(error.kind(), ErrorKind::Gone | ErrorKind::Denied) => Value::Null,
         Err(error) => {
             tracing::warn!(target: "strata::service", "{error}");
-            json!({ "error": "not_migrated", "message": "what you had as a guest could not be brought along; sign in again to retry" })
+            let message = "what you had as a guest could not be brought along; sign in again to retry";
+            return Ok(json!({ "error": "not_migrated", "message": message }));
         }
-    }
-}
-
-/// The session of `session`, or nobody's.
-pub(crate) fn of(session: Option<AuthSession>) -> Answer<AuthSession> {
-    session.ok_or_else(Refusal::signed_out)
+    };
+    guest.destroy().await?;
+    Ok(migrated)
 }
 
 fn wrong() -> Refusal {
@@ -154,9 +140,4 @@ impl std::fmt::Debug for Asked {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Asked").finish_non_exhaustive()
     }
-}
-
-/// What a response is, where cookies go with it.
-pub(crate) fn with(cookies: Cookies, body: Value) -> Response {
-    (cookies, Json(body)).into_response()
 }

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
-use strata::ErrorKind;
 use strata::session::auth::{SessionInfo, User};
 
 use super::answer::Answer;
@@ -13,19 +12,10 @@ use super::service::Shared;
 
 /// The user, the session, the guest's session if there is one, and the cart.
 pub(crate) async fn me(State(service): State<Shared>, identity: Identity) -> Answer<Json<Value>> {
-    let found = match &identity.user {
-        Some(open) => match open.info().await {
-            Ok(info) => Some((open.user().await?, info)),
-            // It ended since it was opened.
-            Err(error) if error.kind() == ErrorKind::Gone => None,
-            Err(error) => return Err(error.into()),
-        },
-        None => None,
-    };
-    let guest = match &identity.guest {
-        Some(guest) => service.sessions.info(guest.id()).await?.map(|info| {
+    let guest = match identity.guest.id().await? {
+        Some(id) => service.sessions.info(id).await?.map(|info| {
             json!({
-                "id": guest.id(),
+                "id": id,
                 "created": info.created.as_millis(),
                 "expires": info.expiry.deadline().map(strata::Timestamp::as_millis),
                 "latest": info.expiry.not_after().map(strata::Timestamp::as_millis),
@@ -33,11 +23,10 @@ pub(crate) async fn me(State(service): State<Shared>, identity: Identity) -> Ans
         }),
         None => None,
     };
-    let cart =
-        cart::of(&service, found.as_ref().map(|(user, _)| user.id.as_str()), identity.guest.as_ref()).await?;
+    let cart = cart::of(&service, &identity).await?;
     Ok(Json(json!({
-        "user": found.as_ref().map(|(who, _)| user(who)),
-        "session": found.as_ref().map(|(_, info)| session(info)),
+        "user": identity.user.as_ref().map(|open| user(open.user())),
+        "session": identity.user.as_ref().map(|open| session(open.info())),
         "guest": guest,
         "cart": cart::lines(&cart),
         "now": service.now().as_millis(),

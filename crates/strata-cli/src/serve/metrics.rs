@@ -187,8 +187,13 @@ pub(crate) async fn count(State(service): State<Shared>, request: Request, next:
     let response = next.run(request).await;
     let (status, took) = (response.status(), began.elapsed());
     service.metrics.request(&route, method, status, took);
-    if let Some(StoreFailure(kind)) = response.extensions().get() {
-        service.metrics.store_failed(*kind);
+    match response.extensions().get() {
+        Some(StoreFailure(kind)) => service.metrics.store_failed(*kind),
+        // The layer met it, before or after a handler.
+        None if status == StatusCode::SERVICE_UNAVAILABLE => {
+            service.metrics.store_failed(ErrorKind::Unavailable);
+        }
+        None => {}
     }
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     if status.is_server_error() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use strata::session::SessionId;
@@ -12,7 +13,6 @@ use strata::session::analytics::Insight;
 
 use super::answer::{Answer, Refusal};
 use super::identity::Identity;
-use super::login::of;
 use super::me;
 use super::service::Shared;
 use crate::words;
@@ -27,11 +27,12 @@ const MOST_LISTED: usize = 500;
 pub(crate) struct Operator;
 
 impl FromRequestParts<Shared> for Operator {
-    type Rejection = Refusal;
+    type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, service: &Shared) -> Result<Self, Refusal> {
-        let session = of(Identity::from_request_parts(parts, service).await?.user)?;
-        if session.has_role(ROLE).await? { Ok(Self) } else { Err(Refusal::forbidden()) }
+    async fn from_request_parts(parts: &mut Parts, service: &Shared) -> Result<Self, Response> {
+        let session = Identity::from_request_parts(parts, service).await?.signed_in();
+        let session = session.map_err(axum::response::IntoResponse::into_response)?;
+        session.require_role(ROLE).map(|()| Self).map_err(|_| Refusal::forbidden().into_response())
     }
 }
 

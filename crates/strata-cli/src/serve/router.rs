@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
+use axum::{Extension, Router};
+
+use strata_axum::Background;
 
 use super::answer::Refusal;
 use super::json_body::MAX_BODY;
@@ -45,13 +47,15 @@ pub(crate) fn router(service: &Shared) -> Router {
         .route("/api/session/logout-everywhere", post(logout::everywhere))
         .route("/api/values/{name}", get(values::get).put(values::put))
         .route("/api/values/{name}/add", post(values::add))
-        .route("/api/events", get(events::events))
+        // A page that only waits keeps no session alive.
+        .route("/api/events", get(events::events).layer(Extension(Background)))
         .route("/api/visit", post(visits::view))
         .route("/api/operator/sessions", get(operator::sessions))
         .route("/api/operator/sessions/{id}", delete(operator::revoke))
         .route("/api/operator/users/{user}/sessions", delete(operator::revoke_user))
         .route("/api/operator/insight", get(operator::insight))
         .route("/api/operator/stats", get(operator::stats))
+        .layer(service.layer.clone())
         .route("/health", get(health::health))
         .route("/metrics", get(metrics::metrics))
         .layer(middleware::map_response(never_stored));

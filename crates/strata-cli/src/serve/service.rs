@@ -8,7 +8,7 @@ use strata::session::migration::Guests;
 use strata::session::refresh::RefreshTokens;
 use strata::session::security::SecurityLog;
 use strata::{Handle, Result, Strata, Timestamp};
-use strata_axum::Verifier;
+use strata_axum::{SessionLayer, Verifier};
 use tokio::sync::watch;
 
 use super::account::Accounts;
@@ -25,6 +25,8 @@ pub(crate) struct Service {
     pub(crate) handle: Handle,
     pub(crate) auth: AuthSessions,
     pub(crate) sessions: Sessions,
+    /// Gives requests their sessions.
+    pub(crate) layer: SessionLayer,
     pub(crate) guests: Guests,
     pub(crate) refresh: RefreshTokens,
     pub(crate) verifier: Arc<dyn Verifier>,
@@ -39,9 +41,12 @@ impl Service {
     pub(crate) fn new(db: &Strata, accounts: Accounts, closing: watch::Receiver<bool>) -> Result<Shared> {
         let handle = db.handle().clone();
         let log = SecurityLog::new(&handle);
+        let auth = AuthSessions::builder(&handle).log(log.clone()).build()?;
+        let sessions = db.sessions()?;
         Ok(Arc::new(Self {
-            auth: AuthSessions::builder(&handle).log(log.clone()).build()?,
-            sessions: db.sessions()?,
+            layer: SessionLayer::with_users(&sessions, &auth)?,
+            auth,
+            sessions,
             guests: Guests::builder(&handle).log(log.clone()).build()?,
             refresh: RefreshTokens::builder(&handle).log(log).build()?,
             verifier: Arc::new(accounts),

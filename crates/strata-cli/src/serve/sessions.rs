@@ -7,13 +7,12 @@ use strata::session::SessionId;
 
 use super::answer::{Answer, Refusal};
 use super::identity::Identity;
-use super::login::of;
 use super::me;
 use super::service::Shared;
 
 /// `GET /api/sessions`: oldest first, the one that asks is `current`.
 pub(crate) async fn list(identity: Identity) -> Answer<Json<Value>> {
-    let sessions = of(identity.user)?.siblings().await?;
+    let sessions = identity.signed_in()?.siblings().await?;
     let sessions: Vec<Value> = sessions.iter().map(me::session).collect();
     Ok(Json(json!({ "sessions": sessions })))
 }
@@ -24,7 +23,7 @@ pub(crate) async fn revoke(
     identity: Identity,
     Path(id): Path<String>,
 ) -> Answer<Json<Value>> {
-    let session = of(identity.user)?;
+    let session = identity.signed_in()?;
     let id = SessionId::parse(&id).map_err(|_| Refusal::not_found())?;
     let is_own = session.siblings().await?.iter().any(|sibling| sibling.id == id);
     if !is_own || !service.auth.revoke(id).await? {

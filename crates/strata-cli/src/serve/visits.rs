@@ -11,7 +11,7 @@ use strata::native::{TokioSpawn, TokioTimer};
 use strata::session::analytics::{
     Consent, Delivery, Ingest, Insight, Insights, Period, Recorder, Running, VisitStart,
 };
-use strata::{ErrorKind, Handle, Result};
+use strata::{Handle, Result};
 
 use super::answer::Answer;
 use super::identity::Identity;
@@ -76,14 +76,7 @@ pub(crate) async fn view(
     identity: Identity,
     JsonBody(view): JsonBody<View>,
 ) -> Answer<Json<Value>> {
-    let user = match &identity.user {
-        Some(session) => match session.user().await {
-            Ok(user) => Some(user.id),
-            Err(error) if error.kind() == ErrorKind::Gone => None,
-            Err(error) => return Err(error.into()),
-        },
-        None => None,
-    };
+    let user = identity.user.as_ref().map(|session| session.user().id.clone());
     let mut start = VisitStart::new(&view.page);
     start = view.referrer.iter().fold(start, |start, referrer| start.referrer(referrer));
     start = view.width.into_iter().fold(start, VisitStart::width);
