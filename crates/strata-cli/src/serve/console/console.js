@@ -70,7 +70,8 @@ function follow() {
   live(false);
   if (!session) return;
   const mine = stream = new EventSource('/api/events');
-  mine.onopen = () => { if (mine === stream) live(true); };
+  // What changed before it opened, or while it was cut off, was not told: look once.
+  mine.onopen = () => { if (mine === stream) { live(true); refresh(); } };
   mine.onerror = () => {
     if (mine !== stream) return;
     live(false);
