@@ -182,7 +182,7 @@ export class Console {
   /** The cart as the page shows it: quantities by product. */
   async shownCart() {
     const lines = await this.page.getByRole("list", { name: "In the cart" }).getByRole("listitem").allInnerTexts();
-    return Object.fromEntries(lines.map((line) => line.split(/\s+/)).map(([name, count]) => [name, Number(count)]));
+    return Object.fromEntries(lines.map((line) => line.toLowerCase().split(/\s+/)).map(([name, count]) => [name, Number(count)]));
   }
 
   /** The cart as the service has it: quantities by product. */

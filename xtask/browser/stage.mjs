@@ -112,9 +112,10 @@ export class Stage {
     if (protocol !== "data:" && protocol !== "blob:" && origin !== this.origin) this.foreign.push(request.url());
   }
 
-  /** Every refused request logs an error in Chromium, those that a test provokes too: only others are complaints. */
+  /** Every refused request logs an error in Chromium, those that a test provokes too: only others of our pages are complaints. */
   #heard(message) {
     const isRefusal = /^Failed to load resource: /.test(message.text());
-    if (message.type() === "error" && !isRefusal) this.complaints.push(message.text());
+    const isOurs = message.page()?.url().startsWith(this.origin);
+    if (message.type() === "error" && isOurs && !isRefusal) this.complaints.push(message.text());
   }
 }

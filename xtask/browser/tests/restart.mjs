@@ -39,6 +39,17 @@ test("the console finds its way back by itself when the service returns", async 
   await person.hasLeft(20_000);
 });
 
+test("what changed while a tab was cut off is shown once it is back", async (stage) => {
+  const first = await stage.signedIn("ada");
+  const second = await stage.tab(first.context);
+  await second.isSignedIn("ada");
+  await stage.service.kill();
+  await stage.service.start();
+  await first.add("lamp", 1); // long before the browser tries to follow events again
+  const expected = (await first.cart()).lamp;
+  await until("the other tab shows it", async () => (await second.shownCart()).lamp === expected);
+});
+
 test("passwords are printed once", async (stage) => {
   const { passwords } = stage.service;
   stage.service.passwords = {};
