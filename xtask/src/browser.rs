@@ -52,3 +52,35 @@ fn browser() -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
     std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// The tests, as cargo is told of this package.
+    fn folder() -> &'static Path {
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/browser"))
+    }
+
+    #[test]
+    fn every_file_of_tests_is_run() {
+        let runner = fs::read_to_string(folder().join("run.mjs")).expect("the runner");
+        let tests = fs::read_dir(folder().join("tests")).expect("the tests");
+        let names: Vec<_> = tests.map(|file| file.expect("a file").file_name()).collect();
+        assert!(names.len() > 5, "{names:?}");
+        for name in names {
+            let name = name.to_string_lossy();
+            assert!(runner.contains(&format!("import \"./tests/{name}\";")), "run.mjs does not run {name}");
+        }
+    }
+
+    #[test]
+    fn the_lock_names_no_registry() {
+        let lock = fs::read_to_string(folder().join("package-lock.json")).expect("the lock");
+        assert!(
+            lock.contains("integrity") && !lock.contains("://"),
+            "write it with --omit-lockfile-registry-resolved"
+        );
+    }
+}

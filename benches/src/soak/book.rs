@@ -1,6 +1,6 @@
 //! What the clients of a soak share: the oracle, the tokens, and every answer counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::client::{Reply, SignedIn};
 use super::dice::Dice;
@@ -160,6 +160,20 @@ impl Book {
     pub fn any_dead(&mut self) -> Option<SessionIndex> {
         let at = self.dice.below(self.dead.len());
         self.dead.get(at).copied()
+    }
+
+    /// A session of the user that is sure to live.
+    pub fn a_living(&self, user: UserIndex) -> Option<SignedIn> {
+        let lives = |session: &SessionIndex| {
+            self.oracle.user(*session) == user && self.oracle.life(*session) == Life::Alive
+        };
+        self.open.iter().copied().find(lives).map(|session| self.token(session))
+    }
+
+    /// The public ids that a list of the user's sessions had.
+    pub fn was_listed(&mut self, user: UserIndex, ids: &HashSet<&str>) {
+        let Self { oracle, tokens, .. } = self;
+        oracle.listed(user, |session| ids.contains(tokens[session.at()].id.as_str()));
     }
 
     /// Another open session of the same user.

@@ -41,6 +41,12 @@ impl Reply {
         }
     }
 
+    /// The public ids in a list of sessions.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        let sessions = self.body["sessions"].as_array();
+        sessions.into_iter().flatten().filter_map(|session| session["id"].as_str())
+    }
+
     /// The value that reading or adding to it answers; a value that is not there counts as nothing.
     pub fn value(&self) -> Option<u64> {
         match &self.body["value"] {
@@ -206,6 +212,13 @@ mod tests {
         let expected =
             [Answer::Done, Answer::Ended, Answer::Refused, Answer::Refused, Answer::Unknown, Answer::Unknown];
         assert_eq!(answers, expected);
+    }
+
+    #[test]
+    fn ids_are_read() {
+        let listed = reply(200, json!({ "sessions": [{ "id": "a" }, { "id": "b" }] }));
+        assert_eq!(listed.ids().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(reply(503, Value::Null).ids().count(), 0);
     }
 
     #[test]

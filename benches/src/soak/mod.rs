@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 
 use book::{Book, Kind};
 use client::Client;
+use oracle::UserIndex;
 use report::Report;
 use service::Service;
 use traffic::{Phase, Shared};
@@ -120,7 +121,7 @@ async fn kill(
     Ok(())
 }
 
-/// Reads the value of every session there ever was, living or ended.
+/// Reads the value of every session there ever was, living or ended, and every user's list.
 async fn check_all(shared: &Shared, clients: usize) {
     let sessions: Arc<Mutex<Vec<_>>> = Arc::new(Mutex::new(shared.book.lock().oracle.sessions().collect()));
     let mut set = JoinSet::new();
@@ -135,6 +136,9 @@ async fn check_all(shared: &Shared, clients: usize) {
         });
     }
     set.join_all().await;
+    for user in 0..shared.accounts.len() {
+        shared.check_list(UserIndex(user)).await;
+    }
 }
 
 /// Waits until so much time has passed since the beginning, and says how far it is.

@@ -51,6 +51,10 @@ pub enum Fault {
     Back(SessionIndex),
     /// A living session was refused as ended.
     Lost(SessionIndex),
+    /// An ended session is in the list of its user's sessions.
+    Listed(SessionIndex),
+    /// A living session is not in that list.
+    Unlisted(SessionIndex),
     /// Additions that were acknowledged are not in the value.
     Forgotten {
         /// Whose value.
@@ -76,6 +80,8 @@ impl fmt::Display for Fault {
         match self {
             Self::Back(session) => write!(f, "session {} had ended and was served", session.0),
             Self::Lost(session) => write!(f, "session {} was alive and was answered 401", session.0),
+            Self::Listed(session) => write!(f, "session {} had ended and is in its user's list", session.0),
+            Self::Unlisted(session) => write!(f, "session {} is alive and not in its user's list", session.0),
             Self::Forgotten { session, least, found } => {
                 write!(f, "session {}: {least} was acknowledged, {found} is there", session.0)
             }
@@ -252,6 +258,19 @@ impl Oracle {
     pub fn read(&mut self, sent: Sent, value: u64) {
         self.answered(sent, Answer::Done);
         self.look_at(sent, sent.acknowledged, value);
+    }
+
+    /// What the list of a user's sessions has, by `is_listed`, asked for while nothing else was under way.
+    pub fn listed(&mut self, user: UserIndex, is_listed: impl Fn(SessionIndex) -> bool) {
+        for session in self.sessions() {
+            if self.user(session) == user {
+                match (self.life(session), is_listed(session)) {
+                    (Life::Ended, true) => self.faults.push(Fault::Listed(session)),
+                    (Life::Alive, false) => self.faults.push(Fault::Unlisted(session)),
+                    (Life::Alive, true) | (Life::Ended, false) | (Life::Unsure, _) => {}
+                }
+            }
+        }
     }
 
     /// An end of one session is sent.
@@ -459,6 +478,25 @@ mod tests {
         let lives = [first, stranger, beside, during, after].map(|session| oracle.life(session));
         assert_eq!(lives, [Life::Ended, Life::Alive, Life::Unsure, Life::Unsure, Life::Alive]);
         assert_eq!(oracle.open_of(ADA), 3);
+    }
+
+    #[test]
+    fn a_list_has_the_living_and_not_the_ended() {
+        let (mut oracle, alive) = signed_in();
+        let [ended, unsure] = [(); 2].map(|()| {
+            let login = oracle.login_sent(ADA);
+            oracle.logged_in(login)
+        });
+        for (session, answer) in [(ended, Answer::Done), (unsure, Answer::Unknown)] {
+            let end = oracle.end_sent(session);
+            oracle.ended(&end, answer);
+        }
+        oracle.listed(ADA, |session| session == alive);
+        oracle.listed(ADA, |session| session != ended);
+        oracle.listed(UserIndex(1), |_| false);
+        assert_eq!(oracle.faults(), []);
+        oracle.listed(ADA, |session| session == ended);
+        assert_eq!(oracle.faults(), [Fault::Unlisted(alive), Fault::Listed(ended)]);
     }
 
     #[test]

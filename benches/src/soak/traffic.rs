@@ -1,5 +1,6 @@
 //! The clients: some sign in and out, some add and read, one ends all sessions of a user now and then.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -190,6 +191,16 @@ impl Shared {
             (Answer::Done, Some(value)) => book.oracle.read(sent, value),
             (answer, _) => book.oracle.answered(sent, answer),
         }
+    }
+
+    /// Compares the list of a user's sessions with what is known, where the user has a session to ask with. For quiet times only.
+    pub async fn check_list(&self, user: UserIndex) {
+        let before = self.now();
+        let Some(token) = self.book.lock().a_living(user).map(|token| token.token) else { return };
+        let reply = self.client.get(&token, "/api/sessions").await;
+        self.count(Kind::Check, &reply, before);
+        let listed: HashSet<&str> = reply.ids().collect();
+        self.book.lock().was_listed(user, &listed);
     }
 
     async fn look(&self, session: SessionIndex, kind: Kind, path: &str) {
