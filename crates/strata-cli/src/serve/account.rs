@@ -3,9 +3,11 @@
 
 use std::fmt;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use strata::session::auth::User;
 use strata::{BoxFuture, Handle, Key, Result};
+use strata_axum::routes::Users;
 use strata_axum::{Password, Verifier};
 use zeroize::Zeroizing;
 
@@ -72,19 +74,35 @@ impl Accounts {
     }
 
     async fn check(&self, name: &str, password: &Password) -> Result<Option<User>> {
-        let found = if is_name(name) { self.handle.peek::<Account>(&Key::escape(name)).await? } else { None };
+        let found = self.find(name).await?;
         let hash = found.as_ref().map_or(&self.nobody, |account| &account.hash);
         let is_right = self.hasher.verify(password, hash).await?;
-        Ok(found.filter(|_| is_right).map(|account| {
-            let user = User::new(name).named(account.name);
-            account.roles.into_iter().fold(user, User::role)
-        }))
+        Ok(found.filter(|_| is_right).map(|account| account.user(name)))
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<Account>> {
+        if is_name(name) { self.handle.peek(&Key::escape(name)).await } else { Ok(None) }
+    }
+}
+
+impl Account {
+    fn user(self, id: &str) -> User {
+        let user = User::new(id).named(self.name);
+        self.roles.into_iter().fold(user, User::role)
     }
 }
 
 impl Verifier for Accounts {
     fn verify<'a>(&'a self, name: &'a str, password: &'a Password) -> BoxFuture<'a, Result<Option<User>>> {
         Box::pin(self.check(name, password))
+    }
+}
+
+/// For programs that refresh: who they are by now.
+#[async_trait]
+impl Users<()> for Accounts {
+    async fn user(&self, id: &str) -> Result<Option<User>> {
+        Ok(self.find(id).await?.map(|account| account.user(id)))
     }
 }
 

@@ -135,7 +135,10 @@ impl Watch {
                     if let Some(notice) = self.hear(event?).await { return Some(notice) }
                 }
                 event = self.security.next() => {
-                    if self.is_of_user(&event?) { return Some(Notice::Sessions) }
+                    if self.is_of_user(&event?) {
+                        // It may have been this one that ended: then that comes first.
+                        return Some(if self.is_alive().await { Notice::Sessions } else { self.ended() });
+                    }
                 }
             }
         }

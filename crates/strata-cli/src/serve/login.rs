@@ -5,12 +5,12 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use strata::ErrorKind;
-use strata::session::SessionToken;
 use strata::session::auth::User;
-use strata_axum::{Auth, AuthSession, Password, Session};
+use strata_axum::{Auth, Password, Session};
 
 use super::answer::{Answer, Refusal};
 use super::device::Client;
@@ -40,17 +40,18 @@ pub(crate) async fn login(
     auth: Auth,
     guest: Session,
     JsonBody(asked): JsonBody<Asked>,
-) -> Answer<Json<Value>> {
+) -> Answer {
     let user = authenticate(&service, &client, &asked).await?;
     let device = client.device();
-    let mut login = auth.login(&user).device(device.clone());
+    if asked.token {
+        let label = device.label.unwrap_or_default();
+        let grant = service.grants.grant(&user.id, &label).await?.ok_or_else(wrong)?;
+        service.metrics.login(Outcome::Done);
+        return Ok(grant.into_response());
+    }
+    let mut login = auth.login(&user).device(device);
     if asked.remember {
         login = login.remember();
-    }
-    if asked.token {
-        let (token, session) = login.bearer().await?;
-        service.metrics.login(Outcome::Done);
-        return tokens(&service, &token, &session, device.label.as_deref()).await;
     }
     let session = login.await?;
     service.metrics.login(Outcome::Done);
@@ -59,7 +60,8 @@ pub(crate) async fn login(
         "user": me::user(&user),
         "session": me::session(session.info()),
         "migration": migration,
-    })))
+    }))
+    .into_response())
 }
 
 /// Who it is. Wrong passwords, unknown names and names that cannot be are told alike.
@@ -87,24 +89,6 @@ async fn authenticate(service: &Service, client: &Client, asked: &Asked) -> Answ
             Err(error.into())
         }
     }
-}
-
-/// What a program gets: an access token, which is the session's, and a refresh token of a family of its own.
-async fn tokens(
-    service: &Service,
-    token: &SessionToken,
-    session: &AuthSession,
-    client: Option<&str>,
-) -> Answer<Json<Value>> {
-    let (refresh, _) = service.refresh.issue(&session.user().id, client.unwrap_or_default()).await?;
-    Ok(Json(json!({
-        "user": me::user(session.user()),
-        "session": me::session(session.info()),
-        "access_token": *token.expose(),
-        "token_type": "Bearer",
-        "expires_in": session.info().expires.since(service.now()).as_secs(),
-        "refresh_token": *refresh.expose(),
-    })))
 }
 
 /// Gives the user what the guest had, and ends the guest's session. A failure is told and does not undo the sign-in: the guest's cookie

@@ -1,24 +1,18 @@
-//! Signing out: here, on all other devices, everywhere. Refresh tokens end with the sessions.
+//! Signing out on all other devices, and everywhere. Refresh tokens end with the sessions. Signing out here is the route of
+//! `strata-axum`.
 
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Value, json};
-use strata_axum::Auth;
 
 use super::answer::Answer;
 use super::identity::Identity;
 use super::service::Shared;
 
-/// `POST /api/session/logout`: ends the session of this request. One that has ended already is no error.
-pub(crate) async fn here(auth: Auth) -> Answer<Json<Value>> {
-    let ended = auth.logout().await?;
-    Ok(Json(json!({ "ended": u8::from(ended) })))
-}
-
 /// `POST /api/session/logout-others`: ends all other sessions of the user, and all refresh tokens.
 pub(crate) async fn others(State(service): State<Shared>, identity: Identity) -> Answer<Json<Value>> {
     let session = identity.signed_in()?;
-    let families = service.refresh.revoke_user(&session.user().id).await;
+    let families = service.grants.tokens().revoke_user(&session.user().id).await;
     let ended = session.logout_others().await?;
     families?;
     Ok(Json(json!({ "ended": ended })))
@@ -27,7 +21,7 @@ pub(crate) async fn others(State(service): State<Shared>, identity: Identity) ->
 /// `POST /api/session/logout-everywhere`: ends all sessions of the user, this one too, and all refresh tokens.
 pub(crate) async fn everywhere(State(service): State<Shared>, identity: Identity) -> Answer<Json<Value>> {
     let session = identity.signed_in()?;
-    let families = service.refresh.revoke_user(&session.user().id).await;
+    let families = service.grants.tokens().revoke_user(&session.user().id).await;
     let ended = session.logout_everywhere().await?;
     families?;
     Ok(Json(json!({ "ended": ended })))

@@ -105,7 +105,10 @@ async fn serve(
 fn tell(db: &Strata, address: SocketAddr, fresh: &[Fresh], out: &mut Out) -> Result<(), Failure> {
     let url = format!("http://{address}");
     let store = db.report().store;
-    out.either(&json!({ "listening": url, "store": store }), format!("listening on {url}\ndata in {store}"))?;
+    out.either(
+        &json!({ "listening": url, "store": store, "fresh_users": fresh.len() }),
+        format!("listening on {url}\ndata in {store}"),
+    )?;
     if !fresh.is_empty() && !out.json {
         out.line("demo users, with passwords that are shown this once:")?;
     }

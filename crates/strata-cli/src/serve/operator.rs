@@ -60,7 +60,7 @@ pub(crate) async fn revoke(
     Path(id): Path<String>,
 ) -> Answer<Json<Value>> {
     let id = SessionId::parse(&id).map_err(|_| Refusal::not_found())?;
-    if service.auth.revoke(id).await? || service.sessions.revoke(id).await? {
+    if service.end_session(id).await? || service.sessions.revoke(id).await? {
         return Ok(Json(json!({ "ended": 1 })));
     }
     Err(Refusal::not_found())

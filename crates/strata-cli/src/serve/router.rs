@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 
-use strata_axum::Background;
+use strata_axum::{Background, Routes};
 
 use super::answer::Refusal;
 use super::json_body::MAX_BODY;
@@ -42,7 +42,6 @@ pub(crate) fn router(service: &Shared) -> Router {
         .route("/api/cart", get(cart::show).post(cart::add).delete(cart::empty))
         .route("/api/sessions", get(sessions::list))
         .route("/api/sessions/{id}", delete(sessions::revoke))
-        .route("/api/session/logout", post(logout::here))
         .route("/api/session/logout-others", post(logout::others))
         .route("/api/session/logout-everywhere", post(logout::everywhere))
         .route("/api/values/{name}", get(values::get).put(values::put))
@@ -55,6 +54,7 @@ pub(crate) fn router(service: &Shared) -> Router {
         .route("/api/operator/users/{user}/sessions", delete(operator::revoke_user))
         .route("/api/operator/insight", get(operator::insight))
         .route("/api/operator/stats", get(operator::stats))
+        .merge(given(service))
         .layer(service.layer.clone())
         .route("/health", get(health::health))
         .route("/metrics", get(metrics::metrics))
@@ -71,6 +71,12 @@ pub(crate) fn router(service: &Shared) -> Router {
         .layer(middleware::map_response(secured))
         .layer(middleware::from_fn_with_state(Arc::clone(service), metrics::count))
         .with_state(Arc::clone(service))
+}
+
+/// The routes that every program gets from `strata-axum`: tokens, logout, synchronised documents, reports of visits.
+fn given(service: &Shared) -> Router<Shared> {
+    let routes = Routes::builder().grants(&service.grants).logout::<()>();
+    routes.documents::<()>(&service.documents).analytics(&service.ingest).build().router()
 }
 
 /// Answers of the API are about one client at one moment.

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use strata::session::Sessions;
+use strata::session::analytics::Ingest;
 use strata::session::auth::AuthSessions;
+use strata::session::document::Documents;
 use strata::session::migration::Guests;
 use strata::session::refresh::RefreshTokens;
 use strata::session::security::SecurityLog;
+use strata::session::{SessionId, Sessions};
 use strata::{Handle, Result, Strata, Timestamp};
+use strata_axum::routes::{AccessSessions, Grants};
 use strata_axum::{SessionLayer, Verifier};
 use tokio::sync::watch;
 
@@ -28,7 +31,10 @@ pub(crate) struct Service {
     /// Gives requests their sessions.
     pub(crate) layer: SessionLayer,
     pub(crate) guests: Guests,
-    pub(crate) refresh: RefreshTokens,
+    /// Tokens of programs: refresh tokens, and the sessions made for them.
+    pub(crate) grants: Grants,
+    pub(crate) documents: Documents,
+    pub(crate) ingest: Ingest,
     pub(crate) verifier: Arc<dyn Verifier>,
     pub(crate) attempts: Attempts,
     pub(crate) visits: Visits,
@@ -43,15 +49,21 @@ impl Service {
         let log = SecurityLog::new(&handle);
         let auth = AuthSessions::builder(&handle).log(log.clone()).build()?;
         let sessions = db.sessions()?;
+        let ingest = Ingest::new(&handle)?;
+        let refresh = RefreshTokens::builder(&handle).log(log.clone()).build()?;
+        let access = AccessSessions::new(&handle, &auth, Arc::new(accounts.clone()))?;
+        let grants = Grants::new(refresh, Arc::new(access));
         Ok(Arc::new(Self {
             layer: SessionLayer::with_users(&sessions, &auth)?,
             auth,
             sessions,
-            guests: Guests::builder(&handle).log(log.clone()).build()?,
-            refresh: RefreshTokens::builder(&handle).log(log).build()?,
+            guests: Guests::builder(&handle).log(log).build()?,
+            grants,
+            documents: Documents::new(&handle)?,
             verifier: Arc::new(accounts),
             attempts: Attempts::new(Arc::clone(handle.clock())),
-            visits: Visits::new(&handle)?,
+            visits: Visits::new(&handle, &ingest)?,
+            ingest,
             metrics: Metrics::default(),
             closing,
             handle,
@@ -62,11 +74,18 @@ impl Service {
         self.handle.clock().now()
     }
 
+    /// Ends the session of a user, and the refresh tokens it was made by: a program would be back with one.
+    pub(crate) async fn end_session(&self, id: SessionId) -> Result<bool> {
+        let is_there = self.auth.info(id).await?.is_some();
+        self.grants.end_of(id).await?;
+        Ok(self.auth.revoke(id).await? || is_there)
+    }
+
     /// Ends all sessions and refresh tokens of these users, refresh tokens first: a client would be back with one.
     pub(crate) async fn end_sessions_of(&self, users: impl Iterator<Item = &str>) -> Result<u64> {
         let mut ended = 0;
         for user in users {
-            let families = self.refresh.revoke_user(user).await;
+            let families = self.grants.tokens().revoke_user(user).await;
             ended += self.auth.revoke_user(user).await?;
             families?;
         }

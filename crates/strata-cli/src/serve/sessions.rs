@@ -26,8 +26,8 @@ pub(crate) async fn revoke(
     let session = identity.signed_in()?;
     let id = SessionId::parse(&id).map_err(|_| Refusal::not_found())?;
     let is_own = session.siblings().await?.iter().any(|sibling| sibling.id == id);
-    if !is_own || !service.auth.revoke(id).await? {
-        return Err(Refusal::not_found());
+    if is_own && service.end_session(id).await? {
+        return Ok(Json(json!({ "ended": 1 })));
     }
-    Ok(Json(json!({ "ended": 1 })))
+    Err(Refusal::not_found())
 }

@@ -32,9 +32,9 @@ pub(crate) struct Visits {
 }
 
 impl Visits {
-    pub(crate) fn new(db: &Handle) -> Result<Self> {
+    pub(crate) fn new(db: &Handle, ingest: &Ingest) -> Result<Self> {
         let recorder = Recorder::builder(db).idle(IDLE).build()?;
-        let ingest = Arc::new(Ingest::new(db)?);
+        let ingest = Arc::new(ingest.clone());
         let delivery = Delivery::new(&recorder, ingest, Arc::new(TokioTimer)).interval(INTERVAL);
         Ok(Self { recorder, delivery, insights: Insights::new(db)? })
     }

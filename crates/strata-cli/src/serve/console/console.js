@@ -173,8 +173,9 @@ function tick() {
   if (!session) return;
   const rest = session.expires - now();
   $('countdown').textContent = left(rest);
-  $('countdown').setAttribute('aria-label', `This session ends in ${left(rest)} without activity`);
+  $('countdown').setAttribute('aria-label', `This session ends in ${left(rest)}`);
   const whole = Math.max(1, session.expires - session.last_active);
+  $('countdown-of').textContent = session.remembered ? 'until it ends' : 'without activity';
   $('ring').style.strokeDashoffset = String(1 - Math.min(1, Math.max(0, rest / whole)));
   $('last-active').textContent = ago(session.last_active);
   // The server says when it is over; this only asks.
@@ -215,11 +216,11 @@ const sentence = (text) => text ? `${text[0].toUpperCase()}${text.slice(1)}.` : 
 let leaving = false;
 async function leave(path, told) {
   leaving = true;
-  await view('/signed-out', true);
   const { ok, data } = await ask('POST', path, {});
   say(ok ? told(data) : sentence(data.message), !ok);
   await refresh();
   leaving = false;
+  if (ok) view('/signed-out', true);
 }
 $('sign-out').addEventListener('click', () => leave('/api/session/logout', () => 'You are signed out.'));
 $('sign-out-everywhere').addEventListener('click', () => leave('/api/session/logout-everywhere', ({ ended }) => `Signed out everywhere: ${many(ended, 'session')} ended.`));
