@@ -20,15 +20,15 @@ export class Console {
   }
 
   get nameField() {
-    return this.page.getByLabel(/^(user ?)?name$/i);
+    return this.page.getByLabel("Name", { exact: true });
   }
 
   get passwordField() {
-    return this.page.getByLabel(/^password$/i);
+    return this.page.getByLabel("Password", { exact: true });
   }
 
   get signInButton() {
-    return this.page.getByRole("button", { name: /^sign in$/i });
+    return this.page.getByRole("button", { name: "Sign in", exact: true });
   }
 
   async reload() {
@@ -46,7 +46,7 @@ export class Console {
 
   async signIn(user, password, { remember = false } = {}) {
     await this.fill(user, password);
-    await this.page.getByLabel(/remember|stay signed in|keep me/i).setChecked(remember);
+    await this.page.getByLabel("Stay signed in for 30 days").setChecked(remember);
     await this.submit();
     await this.isSignedIn(user);
   }
@@ -84,36 +84,32 @@ export class Console {
   }
 
   get #signOutButton() {
-    return this.page.getByRole("button", { name: /^sign out( here)?$/i });
+    return this.page.getByRole("button", { name: "Sign out", exact: true });
   }
 
   /** Signs out here. Gives when the button was pressed. */
   async signOut() {
-    await this.#signOutButton.waitFor();
-    const pressed = Date.now();
-    await this.#signOutButton.click();
-    return pressed;
+    return this.#press(this.#signOutButton);
+  }
+
+  /** Presses a button. Gives when the page felt it, in milliseconds since 1970. */
+  async #press(button) {
+    await button.waitFor();
+    await this.page.evaluate(() => {
+      const felt = () => (window.pressedAt = Date.now());
+      addEventListener("click", felt, { capture: true, once: true });
+    });
+    await button.click();
+    return this.page.evaluate(() => window.pressedAt);
   }
 
   async signOutOthers() {
-    await this.page.getByRole("button", { name: /others|other (sessions|devices|browsers)/i }).click();
-    await this.#confirm();
+    await this.page.getByRole("button", { name: "Sign out other devices" }).click();
   }
 
   async signOutEverywhere() {
-    await this.page.getByRole("button", { name: /everywhere/i }).click();
-    await this.#confirm();
+    await this.page.getByRole("button", { name: "Sign out everywhere" }).click();
     await this.hasLeft();
-  }
-
-  /** Where the page asks whether one is sure, one is. */
-  async #confirm() {
-    const sure = this.page.getByRole("dialog").getByRole("button", { name: /sign out|revoke|yes|confirm/i });
-    if (await sure.isVisible()) await sure.click();
-  }
-
-  async confirmByKeyboard() {
-    if (await this.page.getByRole("dialog").isVisible()) await this.page.keyboard.press("Enter");
   }
 
   /** The rows of one's own sessions. */
@@ -122,7 +118,7 @@ export class Console {
       [...document.querySelectorAll("#sessions [data-session]")].map((row) => ({
         id: row.dataset.session,
         text: row.textContent,
-        current: row.matches("[data-current], .current") || /this browser|this device/i.test(row.textContent),
+        current: row.textContent.includes("this browser"),
       })),
     );
   }
@@ -140,11 +136,7 @@ export class Console {
 
   /** Revokes a session. Gives when the button was pressed. */
   async revoke(id) {
-    const button = await this.revokeButton(id);
-    const pressed = Date.now();
-    await button.click();
-    await this.#confirm();
-    return pressed;
+    return this.#press(await this.revokeButton(id));
   }
 
   /** Moves the focus on with Tab until it is there. */

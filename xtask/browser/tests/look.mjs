@@ -2,15 +2,23 @@
 
 import assert from "node:assert/strict";
 
+import { send, signIn } from "../http.mjs";
 import { test } from "../runner.mjs";
 
 const PHONE = { viewport: { width: 375, height: 812 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 
-/** WCAG 2.2, 1.4.3: text of common size. */
-const CONTRAST = 4.5;
+/** WCAG 2.2, 1.4.3 and 1.4.11: text of common size, and the edges of fields. */
+const CONTRAST = { text: 4.5, edge: 3 };
+
+/** Ends what other tests left, so that the pictures show what a person would see. */
+async function tidied(stage, user) {
+  const { headers } = await signIn(stage, user);
+  await send(stage.origin, "POST", "/api/session/logout-everywhere", { headers });
+}
 
 test("the page follows the system into the dark, and is readable there and in the light", async (stage) => {
   const shades = {};
+  await tidied(stage, "ada");
   for (const colorScheme of ["light", "dark"]) {
     const person = await stage.person({ colorScheme });
     await isReadable(person.page, `signed out, ${colorScheme}`);
@@ -36,6 +44,7 @@ test("a switch changes light and dark, and is remembered", async (stage) => {
 });
 
 test("on a phone nothing scrolls sideways and everything can be touched", async (stage) => {
+  await tidied(stage, "operator");
   for (const colorScheme of ["light", "dark"]) {
     const person = await stage.person({ ...PHONE, colorScheme });
     await isNarrow(person.page);
@@ -89,7 +98,7 @@ async function isTouchable(page) {
   assert.deepEqual(small, []);
 }
 
-/** Every text against what is behind it. */
+/** Every text, and every edge of a field, against what is behind it. */
 async function isReadable(page, when) {
   const poor = await page.evaluate((least) => {
     // A canvas turns any CSS colour into bytes.
@@ -110,6 +119,10 @@ async function isReadable(page, when) {
       for (let at = el; at; at = at.parentElement) layers.push(bytes(getComputedStyle(at).backgroundColor));
       return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]);
     };
+    const ratio = (one, other) => {
+      const [a, b] = [light(one), light(other)];
+      return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    };
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     const poor = [];
     while (texts.nextNode()) {
@@ -118,9 +131,13 @@ async function isReadable(page, when) {
       const isSeen = el.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true }) && el.getClientRects().length;
       const box = el.getBoundingClientRect();
       if (!text || !isSeen || box.width <= 1 || box.bottom < 0 || el.closest("svg, :disabled, noscript, script")) continue;
-      const [a, b] = [light(over(bytes(getComputedStyle(el).color), behind(el))), light(behind(el))];
-      const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-      if (ratio < least) poor.push(`${ratio.toFixed(2)}: ${text.slice(0, 40)}`);
+      const found = ratio(over(bytes(getComputedStyle(el).color), behind(el)), behind(el));
+      if (found < least.text) poor.push(`${found.toFixed(2)}: ${text.slice(0, 40)}`);
+    }
+    for (const field of document.querySelectorAll("input:not([type=checkbox]), select")) {
+      if (!field.checkVisibility()) continue;
+      const found = ratio(bytes(getComputedStyle(field).borderTopColor), behind(field.parentElement));
+      if (found < least.edge) poor.push(`${found.toFixed(2)}: the edge of ${field.id}`);
     }
     return poor;
   }, CONTRAST);
