@@ -48,7 +48,7 @@ fn slept() -> World {
 }
 
 #[test]
-fn a_logout_is_not_undone_by_a_peer_that_slept_past_the_retention() {
+fn s13_a_logout_is_not_undone_by_a_peer_that_slept_past_the_retention() {
     for restarted in [false, true] {
         let mut world = slept();
         if restarted {
