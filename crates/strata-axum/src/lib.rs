@@ -20,12 +20,14 @@ pub mod reject;
 pub mod routes;
 
 mod request;
+mod verify;
 
 pub use extract::{Auth, AuthSession, Session};
 pub use layer::{SessionLayer, SessionLayerBuilder};
 pub use reject::Rejection;
 pub use request::Background;
 pub use routes::Routes;
+pub use verify::{Password, Verifier};
 
 /// The examples of the README are compiled.
 #[cfg(doctest)]
