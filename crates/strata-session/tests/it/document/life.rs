@@ -3,7 +3,7 @@
 use serde_json::json;
 use strata_core::ErrorKind;
 use strata_core::conformance::block_on;
-use strata_session::document::{Policies, Policy, SessionEnd, SyncEvent, SyncFailure, Synced};
+use strata_session::document::{Policies, Policy, Revision, SessionEnd, SyncEvent, SyncFailure, Synced};
 
 use super::{Fate, SECOND, here, in_step, pending, remove, scene, scene_in, set, sync};
 use crate::{grounds, kind_of};
@@ -39,7 +39,7 @@ fn a_stale_write_is_merged_and_sent_again_and_overwrites_nothing() {
     in_step(&scene.client);
     assert_eq!(scene.at_server(), json!({"a": 1, "b": 2, "c": 3}));
     assert_eq!(here(&scene.client), scene.at_server());
-    let revisions: Vec<_> = scene.wire.sent().iter().map(|sent| sent.revision.map(|it| it.count())).collect();
+    let revisions: Vec<_> = scene.wire.sent().iter().map(|sent| sent.revision.map(Revision::count)).collect();
     assert_eq!(revisions, [None, Some(1), Some(2)], "one conflict, and one retry from the new revision");
 }
 

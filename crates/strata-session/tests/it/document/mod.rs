@@ -244,12 +244,14 @@ impl Scene {
         block_on(self.server.read("ada")).expect("read").unwrap_or_default().into()
     }
 
+    #[allow(clippy::needless_pass_by_value)] // written beside `json!`
     fn server_sets(&self, path: &str, value: Value) {
         let path = path.parse::<Path>().expect("a path");
         block_on(self.server.edit("ada", |document| document.put(&path, value.clone()))).expect("edit");
     }
 }
 
+#[allow(clippy::needless_pass_by_value)] // written beside `json!`
 fn set(client: &ServerSynced, path: &str, value: Value) {
     block_on(client.set(path, &value)).expect("set");
 }

@@ -96,7 +96,9 @@ impl History {
             }
             Step::Sync(who, fate) => {
                 let device = &self.devices[who];
-                fate.into_iter().for_each(|fate| device.wire.then(fate));
+                if let Some(fate) = fate {
+                    device.wire.then(fate);
+                }
                 super::sync(&device.client);
                 // What a conflict left over strikes nobody else.
                 device.wire.fates.lock().expect("lock").clear();
@@ -113,12 +115,12 @@ impl History {
             }
             Step::Server(place, value) => {
                 let path = Path::parse(place).expect("a path");
-                let edit = self.scene.server.edit("ada", |document| match value {
-                    Some(value) => document.set(&path, &value),
-                    None => {
+                let edit = self.scene.server.edit("ada", |document| {
+                    let Some(value) = value else {
                         document.remove(&path);
-                        Ok(())
-                    }
+                        return Ok(());
+                    };
+                    document.set(&path, &value)
                 });
                 block_on(edit).expect("edit");
             }
@@ -146,7 +148,9 @@ proptest! {
     #[test]
     fn all_agree_in_the_end(steps in vec(step(), 1..60)) {
         let mut history = History::new();
-        steps.into_iter().for_each(|step| history.take(step));
+        for step in steps {
+            history.take(step);
+        }
         let end = history.settle();
         prop_assert_eq!(end.get("n").and_then(Value::as_i64).unwrap_or(0), history.added);
         prop_assert_eq!(history.settle(), end, "settled means settled");
@@ -156,7 +160,9 @@ proptest! {
     #[test]
     fn removals_survive(steps in vec(step(), 1..40), place in prop::sample::select(PLACES.to_vec()), fates in vec(step(), 0..6)) {
         let mut history = History::new();
-        steps.into_iter().for_each(|step| history.take(step));
+        for step in steps {
+            history.take(step);
+        }
         history.settle();
         block_on(history.devices[0].client.remove(place)).expect("remove");
         for fate in fates {
