@@ -1,5 +1,6 @@
 //! The words of the command line: [`Cli`], its global options and one variant per command. What the words do is elsewhere.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,8 +26,8 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// The store: `sled:DIR` on disk, or `memory:` for one that is gone when the command ends. Only `set` and `import`
-    /// create one on disk.
+    /// The store: `sled:DIR` on disk, or `memory:` for one that is gone when the command ends. Only `set`, `import` and
+    /// `serve` create one on disk.
     #[arg(long, global = true, value_name = "URL", env = "STRATA_STORE")]
     pub(crate) store: Option<Location>,
     /// Take the store's keys from this file; created (mode 0600) together with a fresh store. It has to lie outside the
@@ -72,6 +73,11 @@ impl From<Level> for Durability {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run the session service and its console: a web page on which to sign in, with sessions, a cart, devices and charts.
+    ///
+    /// The first start creates demo users and prints their passwords once. Ends on an interrupt or SIGTERM, after what is under way is
+    /// answered and everything is on disk.
+    Serve(Serve),
     /// Run every part of the library for real, on disk, and print what it did. Ends with 0 only if every step held.
     Tour,
     /// List keys.
@@ -140,6 +146,20 @@ pub(crate) enum Command {
     /// What visits came to.
     #[command(subcommand)]
     Analytics(Analytics),
+}
+
+/// Options of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen; port 0 takes a free one. Browsers keep the cookies on this machine; for others put a proxy with TLS before it.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7878")]
+    pub(crate) listen: SocketAddr,
+    /// The folder of the data, created if it is missing; `./strata-data` unless `--store` names a store.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Draw new passwords for the demo users, print them, and end their sessions.
+    #[arg(long)]
+    pub(crate) new_passwords: bool,
 }
 
 /// Options of `ls`.

@@ -1,5 +1,5 @@
 //! The `strata` command: a tour of the library and an operator's tools. What is said is in `args`, where a store is found in
-//! `opening`, what is done in `commands` and `tour`, what is printed in `output` and `failure`.
+//! `opening`, what is done in `commands`, `serve` and `tour`, what is printed in `output` and `failure`.
 
 mod args;
 mod commands;
@@ -10,6 +10,7 @@ mod location;
 mod opening;
 mod output;
 mod progress;
+mod serve;
 mod tour;
 mod words;
 

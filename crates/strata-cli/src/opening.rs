@@ -8,7 +8,7 @@ use serde_json::json;
 use strata::crypto::{FileKeys, KeyProvider as _, Passphrase, StoreId};
 use strata::{Builder, ErrorKind, Keys, Random, Strata, SystemRandom};
 
-use crate::args::{Command, Global};
+use crate::args::{Command, Global, Serve};
 use crate::failure::Failure;
 use crate::location::Location;
 
@@ -35,6 +35,7 @@ impl Purpose {
         let none = Self::default();
         match command {
             Command::Set(_) | Command::Import(_) => Self { creates: true, ..none },
+            Command::Serve(_) => Self { creates: true, sweeps: Some(Duration::from_secs(10)), ..none },
             Command::Export(_) => Self { exports: true, ..none },
             Command::Watch { .. } => Self { sweeps: Some(Duration::from_millis(250)), ..none },
             Command::Sweep { reset_watermark } => Self { ignores_watermark: *reset_watermark, ..none },
@@ -46,9 +47,7 @@ impl Purpose {
 /// Opens the store for `command`.
 pub(crate) async fn open(global: &Global, command: &Command) -> Result<Strata, Failure> {
     let purpose = Purpose::of(command);
-    let location = global.store.clone().ok_or_else(|| {
-        Failure::Usage("name a store with `--store sled:DIR`, or in STRATA_STORE".to_owned())
-    })?;
+    let location = location(global, command)?;
     check_there(&location, purpose)?;
     let keys = keys(global, &location, purpose)?;
     if let (Location::Sled(dir), Some(keys)) = (&location, &keys)
@@ -75,6 +74,22 @@ pub(crate) async fn open(global: &Global, command: &Command) -> Result<Strata, F
     Ok(db)
 }
 
+/// Which store was named; the service has one of its own.
+fn location(global: &Global, command: &Command) -> Result<Location, Failure> {
+    match (&global.store, command) {
+        (Some(_), Command::Serve(Serve { data: Some(_), .. })) => Err(Failure::Usage(
+            "`--data` and `--store` (or STRATA_STORE) both name a store; leave one of them out".to_owned(),
+        )),
+        (Some(location), _) => Ok(location.clone()),
+        (None, Command::Serve(Serve { data, .. })) => {
+            Ok(Location::Sled(data.clone().unwrap_or_else(|| "strata-data".into())))
+        }
+        (None, _) => {
+            Err(Failure::Usage("name a store with `--store sled:DIR`, or in STRATA_STORE".to_owned()))
+        }
+    }
+}
+
 /// A mistyped folder is not made into a store by looking at it.
 fn check_there(location: &Location, purpose: Purpose) -> Result<(), Failure> {
     match location {
@@ -90,7 +105,7 @@ fn is_vacant(dir: &Path) -> bool {
 
 /// No folder, an empty one, or a store that was left before it got its keys.
 fn nothing_there(location: &Location) -> Failure {
-    Failure::NotFound(format!("there is no store at `{location}`; `set` and `import` create one"))
+    Failure::NotFound(format!("there is no store at `{location}`; `set`, `import` and `serve` create one"))
 }
 
 /// Keys that can't be read, or may not lie where they do, are met before the store is made. Fresh ones are drawn later.

@@ -22,6 +22,7 @@ use crate::args::{Cli, Command, Global};
 use crate::failure::Failure;
 use crate::opening;
 use crate::output::Out;
+use crate::serve;
 use crate::tour;
 
 /// Opens the store, does what was asked, and closes it.
@@ -30,6 +31,9 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let mut out = Out::new(global.json);
     if let Command::Tour = command {
         return tour::run(&mut out, global.no_keyring).await;
+    }
+    if let Command::Serve(_) = &command {
+        return serve::run(&global, &command, &mut out).await;
     }
     // Before the store: what cannot be read makes none.
     let input = match &command {
@@ -56,8 +60,8 @@ async fn dispatch(
     out: &mut Out,
 ) -> Result<(), Failure> {
     match command {
-        // It has no store of its own to open.
-        Command::Tour => Ok(()),
+        // They open stores of their own.
+        Command::Tour | Command::Serve(_) => Ok(()),
         Command::Ls(ls) => list::ls(db, &ls, out).await,
         Command::Get { key } => value::get(db, &key, out).await,
         Command::Set(set) => value::set(db, &set, out).await,

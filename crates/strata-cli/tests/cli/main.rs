@@ -2,6 +2,7 @@
 
 mod analytics;
 mod input;
+mod serve;
 mod sessions;
 mod stores;
 mod transfer;

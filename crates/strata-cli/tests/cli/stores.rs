@@ -215,7 +215,7 @@ fn looking_begins_no_store() {
     for words in [&["ls"][..], &["stats"], &["get", "k"], &["rm", "k"], &["check"], &["sweep"]] {
         shell.run(words).fails(3, "there is no store");
         let user = Run::of(shell.bare().env("STRATA_STORE", shell.store()).args(words));
-        user.fails(3, "`set` and `import` create one");
+        user.fails(3, "`set`, `import` and `serve` create one");
         Run::of(shell.bare().env("STRATA_STORE", shell.store()).arg("--plaintext").args(words))
             .fails(3, "there is no store");
     }
