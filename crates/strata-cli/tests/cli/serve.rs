@@ -495,6 +495,41 @@ fn s38_bad_input_is_refused_with_a_reason_and_the_service_goes_on() {
     service.kill();
 }
 
+/// Each route of the document is there, and answers as the document says, to an operator and to nobody.
+#[test]
+fn the_document_of_the_api_is_what_is_served() {
+    let shell = Shell::new();
+    let service = Service::start(&shell);
+    let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/service.openapi.json"));
+    let document: Value = serde_json::from_str(text).expect("JSON");
+    let operator = service.login("operator", "").cookies();
+    let mut asked = 0;
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        let target = path.replace("{id}", &"0".repeat(32)).replace("{name}", "n").replace("{user}", "nobody");
+        for (method, operation) in methods.as_object().expect("methods") {
+            // The streams go on, and the session is needed to the end.
+            if target == "/api/events" || target.ends_with("-everywhere") {
+                continue;
+            }
+            for cookies in ["", &operator] {
+                let answer = service.ask(&method.to_uppercase(), &target, &[("Cookie", cookies)], None);
+                let expected = &operation["responses"][answer.status.to_string()];
+                assert!(expected.is_object(), "{method} {path} as {cookies:?}: {answer:?}");
+                let schema = &expected["content"]["application/json"]["schema"];
+                let named = schema["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+                let schema = named.map_or(schema, |name| &document["components"]["schemas"][name]);
+                for field in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                    assert!(answer.body.get(field).is_some(), "{field} in {method} {path}: {answer:?}");
+                }
+                assert!(!(answer.status == 404 && !path.contains('{')), "{method} {path}");
+                asked += 1;
+            }
+        }
+    }
+    assert!(asked > 30, "{asked}");
+    service.kill();
+}
+
 #[test]
 fn slow_and_half_closed_clients_hold_nothing_up() {
     let shell = Shell::new();

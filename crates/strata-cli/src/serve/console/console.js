@@ -338,6 +338,7 @@ $('reload').addEventListener('click', loadInsight);
 async function loadEverybody() {
   const { ok, data } = await ask('GET', '/api/operator/sessions', undefined, true);
   if (!ok) return;
+  data.sessions.sort((one, other) => other.created - one.created);
   keepFocus($('all-sessions'), data.sessions.map((session) =>
     row({ ...session, current: session.id === state.me.session?.id }, async ({ id }) => {
       await ask('DELETE', `/api/operator/sessions/${id}`);
