@@ -5,6 +5,7 @@ pub mod disk;
 pub mod durable;
 pub mod events;
 pub mod group;
+pub mod http;
 pub mod listing;
 pub mod memory;
 pub mod open;
@@ -20,7 +21,7 @@ use crate::section::Section;
 pub type Run = fn(Effort) -> Section;
 
 /// Every table, by name, in the order of the report.
-pub const ALL: [(&str, Run); 12] = [
+pub const ALL: [(&str, Run); 13] = [
     ("memory", memory::run),
     ("touch", touch::run),
     ("space", space::run),
@@ -33,4 +34,5 @@ pub const ALL: [(&str, Run); 12] = [
     ("events", events::run),
     ("tokens", tokens::run),
     ("analytics", analytics::run),
+    ("http", http::run),
 ];

@@ -220,6 +220,9 @@ impl Draft {
 
 impl fmt::Debug for Draft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Draft").field("values", &self.values).field("changes", &self.steps.len()).finish()
+        f.debug_struct("Draft")
+            .field("values", &self.values)
+            .field("changes", &self.steps.len())
+            .finish_non_exhaustive()
     }
 }

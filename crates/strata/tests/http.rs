@@ -345,7 +345,7 @@ async fn reports_are_counted_once_however_often_they_are_sent() {
     for page in ["/home", "/cart"] {
         let visit = recorder.visit("visitor", Consent::Given, VisitStart::new(page)).await.expect("begun");
         let visit = visit.expect("consent was given");
-        assert_eq!(visit.page_view("/next").await.expect("recorded"), Recorded::Stored);
+        assert_eq!(visit.page_view("/next").await.expect("recorded"), Recorded::Kept(1));
         visit.end().await.expect("ended");
     }
     let delivery = Delivery::new(&recorder, Arc::new(server.client()), Arc::new(TokioTimer));

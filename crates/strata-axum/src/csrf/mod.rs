@@ -60,10 +60,9 @@ pub(crate) fn judge(headers: &HeaderMap, uri: &http::Uri, allowed: &Allowed, sec
     }
     match (single(headers, &SEC_FETCH_SITE), origin) {
         (Single::One(site), _) if site == "same-origin" || site == "none" => Verdict::Own,
-        (Single::One(_) | Single::Several, _) => Verdict::Foreign,
         (Single::None, None) => Verdict::Silent,
         (Single::None, Some(Some(origin))) if is_host(&origin, headers, uri, secure) => Verdict::Own,
-        (Single::None, Some(_)) => Verdict::Foreign,
+        _ => Verdict::Foreign,
     }
 }
 

@@ -8,13 +8,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use strata_core::{Handle, Result, Value};
+use strata_core::{Error, ErrorKind, Handle, Result, Timestamp, Value};
 use strata_session::auth::{AuthSessions, Device, User};
 use strata_session::refresh::Family;
 use strata_session::{FamilyId, SessionId, SessionToken};
 use zeroize::Zeroizing;
 
 use super::links::Links;
+
+/// How many a family has: the newest, and the one that requests on their way carry.
+const AT_A_TIME: usize = 2;
+/// How often a change is tried before the conflict is given to the caller.
+const ATTEMPTS: usize = 64;
 
 /// Makes the access tokens that the routes hand out, and ends them.
 #[async_trait]
@@ -89,6 +94,32 @@ impl<C: Value> AccessSessions<C> {
     }
 }
 
+impl<C: Value> AccessSessions<C> {
+    /// Ties a session to its family until this instant. What it takes the place of ends before it leaves the list, so that whoever is
+    /// interrupted leaves none that nobody finds.
+    async fn tie(&self, family: FamilyId, session: SessionId, until: Timestamp) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let tied = self.links.of(family).await?;
+            let keep = tied.sessions.len().min(AT_A_TIME - 1);
+            let (over, kept) = tied.sessions.split_at(tied.sessions.len() - keep);
+            for old in over {
+                self.sessions.revoke(*old).await?;
+            }
+            let now = [kept, &[session]].concat();
+            if self.links.put(family, &tied, &now, until).await? {
+                return Ok(());
+            }
+        }
+        Err(contended())
+    }
+}
+
+#[cold]
+fn contended() -> Error {
+    let message = "the family's access tokens were changed by others each time this was tried; retry";
+    Error::new(ErrorKind::Conflict, "tie access token", message)
+}
+
 #[async_trait]
 impl<C: Value + Send + Sync> AccessTokens for AccessSessions<C> {
     async fn mint(&self, family: &Family) -> Result<Option<Access>> {
@@ -98,19 +129,24 @@ impl<C: Value + Send + Sync> AccessTokens for AccessSessions<C> {
         let label = if family.client.is_empty() { "program" } else { &family.client };
         let (token, session) = self.sessions.login(&user).device(Device::new().label(label)).await?;
         let info = session.info().await?;
-        for old in self.links.add(family.id, token.id(), info.latest).await? {
-            self.sessions.revoke(old).await?;
-        }
+        self.tie(family.id, token.id(), info.latest).await?;
         let now = self.sessions.handle().clock().now();
         let access = Access::new(token.expose(), info.expires.since(now));
         Ok(Some(access.user(described(&user))))
     }
 
     async fn end_family(&self, family: FamilyId) -> Result<()> {
-        for session in self.links.of(family).await? {
-            self.sessions.revoke(session).await?;
+        for _ in 0..ATTEMPTS {
+            let tied = self.links.of(family).await?;
+            for session in &tied.sessions {
+                self.sessions.revoke(*session).await?;
+            }
+            // Not if another was tied meanwhile: whoever did that looks for the family next, and has to find it in the list.
+            if self.links.forget(family, &tied).await? {
+                return Ok(());
+            }
         }
-        self.links.forget(family).await
+        Err(contended())
     }
 
     async fn end(&self, token: &str) -> Result<()> {

@@ -1,12 +1,7 @@
 //! Which access sessions were made for which family of refresh tokens: [`Links`], two small records each, changed in one commit.
 
-use strata_core::{ErrorKind, Guard, Handle, Lifetime, Result, Timestamp};
+use strata_core::{Error, ErrorKind, Guard, Handle, Lifetime, Result, Timestamp, Version};
 use strata_session::{FamilyId, SessionId};
-
-/// How many a family has: the newest, and the one that requests on their way carry.
-const AT_A_TIME: usize = 2;
-/// How often a change is tried before the conflict is given to the caller.
-const ATTEMPTS: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Links {
@@ -16,57 +11,66 @@ pub(super) struct Links {
     families: Handle,
 }
 
+/// The sessions of a family, in the version that was read.
+#[derive(Default)]
+pub(super) struct Tied {
+    pub(super) sessions: Vec<SessionId>,
+    version: Option<Version>,
+}
+
 impl Links {
     pub(super) fn new(handle: &Handle) -> Result<Self> {
         let home = handle.namespace("access")?;
         Ok(Self { sessions: home.namespace("family")?, families: home.namespace("session")? })
     }
 
-    /// Ties a session to its family until this instant, and says which sessions are to end for it.
-    pub(super) async fn add(
-        &self,
-        family: FamilyId,
-        session: SessionId,
-        until: Timestamp,
-    ) -> Result<Vec<SessionId>> {
-        let (name, life) = (family.to_string(), Lifetime::until(until));
-        for _ in 0..ATTEMPTS {
-            let found = self.sessions.peek_versioned::<Vec<SessionId>>(&name).await?;
-            let (mut sessions, version) =
-                found.map_or_else(Default::default, |(of, version)| (of, Some(version)));
-            sessions.retain(|known| *known != session);
-            sessions.push(session);
-            let over: Vec<_> = sessions.drain(..sessions.len().saturating_sub(AT_A_TIME)).collect();
-            let set = self.sessions.set(&name, &sessions).lifetime(life);
-            let set = match version {
-                Some(version) => set.if_version(version),
-                None => set.if_absent(),
-            };
-            let back = self.families.set(&session.to_string(), &family).lifetime(life);
-            let writes = over.iter().fold(self.sessions.writes().stage(set).stage(back), |writes, old| {
-                writes.stage(self.families.guarded_removal(&old.to_string(), Guard::Any))
-            });
-            match writes.commit().await {
-                Ok(_) => return Ok(over),
-                Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Gone) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let message = "the family's access tokens were changed by others each time this was tried; retry";
-        Err(strata_core::Error::new(ErrorKind::Conflict, "tie access token", message))
+    /// The sessions of a family, oldest first.
+    pub(super) async fn of(&self, family: FamilyId) -> Result<Tied> {
+        let found = self.sessions.peek_versioned(&family.to_string()).await?;
+        Ok(found.map_or_else(Tied::default, |(sessions, version)| Tied { sessions, version: Some(version) }))
     }
 
-    /// The sessions of a family.
-    pub(super) async fn of(&self, family: FamilyId) -> Result<Vec<SessionId>> {
-        Ok(self.sessions.peek(&family.to_string()).await?.unwrap_or_default())
+    /// Puts other sessions in place of those that were read, the last of which is new and lives up to this instant. `false` if somebody
+    /// else was faster.
+    pub(super) async fn put(
+        &self,
+        family: FamilyId,
+        read: &Tied,
+        now: &[SessionId],
+        until: Timestamp,
+    ) -> Result<bool> {
+        let life = Lifetime::until(until);
+        let set = self.sessions.set(&family.to_string(), &now.to_vec()).lifetime(life);
+        let set = match read.version {
+            Some(version) => set.if_version(version),
+            None => set.if_absent(),
+        };
+        let gone = read.sessions.iter().filter(|old| !now.contains(old));
+        let gone = gone.map(|old| self.families.guarded_removal(&old.to_string(), Guard::Any));
+        let writes = gone.fold(self.sessions.writes().stage(set), strata_core::Writes::stage);
+        let writes = now.iter().rev().take(1).fold(writes, |writes, new| {
+            writes.stage(self.families.set(&new.to_string(), &family).lifetime(life))
+        });
+        was_first(writes.commit().await.map(drop))
     }
 
     pub(super) async fn family_of(&self, session: SessionId) -> Result<Option<FamilyId>> {
         self.families.peek(&session.to_string()).await
     }
 
-    /// Forgets a family whose sessions have ended. Records of single sessions end by themselves.
-    pub(super) async fn forget(&self, family: FamilyId) -> Result<()> {
-        self.sessions.remove(&family.to_string()).await.map(drop)
+    /// Forgets a family whose sessions have ended, in the version that was read. `false` if somebody else was faster. Records of single
+    /// sessions end by themselves.
+    pub(super) async fn forget(&self, family: FamilyId, read: &Tied) -> Result<bool> {
+        match read.version {
+            Some(version) => was_first(self.sessions.remove_if(&family.to_string(), version).await),
+            None => Ok(true),
+        }
+    }
+}
+
+fn was_first(done: Result<(), Error>) -> Result<bool> {
+    match done {
+        Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Gone) => Ok(false),
+        done => done.map(|()| true),
     }
 }

@@ -35,7 +35,7 @@ struct Fields {
 }
 
 pub(super) fn router<C: Value + Send + Sync>(route: LogoutRoute) -> Router {
-    Router::new().route("/api/session/logout", post(logout::<C>)).with_state(route)
+    Router::new().route(super::LOGOUT, post(logout::<C>)).with_state(route)
 }
 
 /// Done as well where nobody is signed in. What depends on the session ends before it, so that whoever is interrupted can call again.

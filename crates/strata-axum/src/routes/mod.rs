@@ -59,6 +59,12 @@ use logout::LogoutRoute;
 use sync::SyncRoute;
 use tokens::TokenRoutes;
 
+const REFRESH: &str = "/api/auth/refresh";
+const REVOKE: &str = "/api/auth/revoke";
+const LOGOUT: &str = "/api/session/logout";
+const SYNC: &str = "/api/session/sync";
+const ANALYTICS: &str = "/api/analytics/session";
+
 /// The routes of a program.
 #[derive(Clone, Debug)]
 pub struct Routes {
@@ -70,6 +76,9 @@ impl Routes {
     pub fn builder() -> RoutesBuilder {
         RoutesBuilder::default()
     }
+
+    /// Where they lie, those that are not served included. Each is a `POST`; `docs/openapi.json` describes them.
+    pub const PATHS: [&'static str; 5] = [REFRESH, REVOKE, LOGOUT, SYNC, ANALYTICS];
 
     /// The router, to be merged into a program's own: `app.merge(routes.router())`.
     pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
@@ -168,13 +177,13 @@ impl RoutesBuilder {
 }
 
 fn of_tokens(state: TokenRoutes) -> Router {
-    let router = Router::new().route("/api/auth/refresh", post(tokens::refresh));
-    router.route("/api/auth/revoke", post(tokens::revoke)).with_state(state)
+    let router = Router::new().route(REFRESH, post(tokens::refresh));
+    router.route(REVOKE, post(tokens::revoke)).with_state(state)
 }
 
 /// Pages report by themselves, so it is no activity.
 fn of_analytics(state: AnalyticsRoute) -> Router {
-    let router = Router::new().route("/api/analytics/session", post(analytics::report));
+    let router = Router::new().route(ANALYTICS, post(analytics::report));
     router.layer(Extension(Background)).with_state(state)
 }
 

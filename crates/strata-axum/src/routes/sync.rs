@@ -35,7 +35,7 @@ pub(super) struct SyncRoute {
 
 /// Clients synchronise by themselves, so it is no activity: a program left alone keeps no session alive.
 pub(super) fn router<C: Value + Send + Sync>(route: SyncRoute) -> Router {
-    let router = Router::new().route("/api/session/sync", post(sync::<C>)).layer(Extension(Background));
+    let router = Router::new().route(super::SYNC, post(sync::<C>)).layer(Extension(Background));
     router.with_state(route)
 }
 

@@ -39,7 +39,7 @@ async fn polls_in_the_background_keep_nothing_alive() {
         let mut browser = Browser::new(&app);
         browser.post("/n").await;
         browser.post("/login/ada").await;
-        let (poll, mut poller) = match way {
+        let (poll, mut visitor) = match way {
             "marker" => ("/poll", browser.clone()),
             "header" => ("/me", browser.with("x-background", "1")),
             _ => ("/me", browser.with("sec-purpose", "prefetch;prerender")),
@@ -47,16 +47,16 @@ async fn polls_in_the_background_keep_nothing_alive() {
         let guest = if way == "marker" { "/poll/guest" } else { "/n" };
         for minute in (5..30).step_by(5) {
             world.clock.advance(5 * MINUTE);
-            assert_eq!(poller.get(poll).await.status, StatusCode::OK, "{way} after {minute} minutes");
-            assert_eq!(poller.get(guest).await.body, "1", "{way} after {minute} minutes");
+            assert_eq!(visitor.get(poll).await.status, StatusCode::OK, "{way} after {minute} minutes");
+            assert_eq!(visitor.get(guest).await.body, "1", "{way} after {minute} minutes");
         }
         world.clock.advance(5 * MINUTE);
-        assert_eq!(poller.get(guest).await.body, "0", "{way}: a guest's 30 minutes are over");
+        assert_eq!(visitor.get(guest).await.body, "0", "{way}: a guest's 30 minutes are over");
         for _ in 0..5 {
-            assert_eq!(poller.get(poll).await.status, StatusCode::OK, "{way}");
+            assert_eq!(visitor.get(poll).await.status, StatusCode::OK, "{way}");
             world.clock.advance(6 * MINUTE);
         }
-        assert_eq!(poller.get(poll).await.status, StatusCode::UNAUTHORIZED, "{way}: a user's hour is over");
+        assert_eq!(visitor.get(poll).await.status, StatusCode::UNAUTHORIZED, "{way}: a user's hour is over");
     }
 }
 

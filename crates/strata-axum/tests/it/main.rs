@@ -8,6 +8,7 @@ mod faults;
 mod going_away;
 mod orders;
 mod requests;
+mod routes;
 mod sockets;
 mod tokens;
 #[path = "../../../strata-session/tests/it/traced.rs"]

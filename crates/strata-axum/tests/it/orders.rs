@@ -110,7 +110,7 @@ fn s13_a_destroyed_session_stays_destroyed() {
             let left = run(tabs.world.raw()).len();
             match (add.status, add.body.as_str()) {
                 (StatusCode::UNAUTHORIZED, _) => {
-                    assert_eq!((left, add.code().as_str()), (0, "session_ended"))
+                    assert_eq!((left, add.code().as_str()), (0, "session_ended"));
                 }
                 (StatusCode::OK, "3") => assert_eq!(left, 0, "saved before the end"),
                 (StatusCode::OK, "1") => assert!(left == 1 && add.cookie().is_some(), "a session of its own"),
@@ -135,7 +135,7 @@ fn s04_a_new_token_and_a_save_do_not_get_in_each_others_way() {
             match add.status {
                 StatusCode::UNAUTHORIZED => assert_eq!(now, "1"),
                 StatusCode::OK if fresh => {
-                    assert!(["1", "2"].contains(&now.as_str()), "read after the old token had died")
+                    assert!(["1", "2"].contains(&now.as_str()), "read after the old token had died");
                 }
                 StatusCode::OK => assert_eq!(now, "2"),
                 other => panic!("{other}"),

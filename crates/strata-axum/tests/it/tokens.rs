@@ -1,5 +1,7 @@
 //! Tokens: where they are told, when they change, and by which of them a request is judged.
 
+use std::fmt::Write as _;
+
 use axum::Router;
 use axum::routing::{get, post};
 use http::StatusCode;
@@ -254,7 +256,7 @@ fn s05_nothing_traced_or_printed_holds_a_secret() {
             let out = browser.get("/n").await;
             world.faulty.disarm();
             for answer in [twice, forged, ended, out] {
-                printed.push_str(&format!("{answer:?}"));
+                write!(printed, "{answer:?}").expect("a string takes it");
             }
             tracing::info!(printed);
             secrets

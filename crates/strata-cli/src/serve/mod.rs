@@ -8,6 +8,7 @@ mod cart;
 mod console;
 mod device;
 mod events;
+mod files;
 mod health;
 mod identity;
 mod json_body;

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower_service::Service as _;
 
+use super::files::most_connections;
 use super::metrics::Open;
 use super::router::router;
 use super::service::{Shared, ending};
@@ -27,8 +28,6 @@ use crate::failure::Failure;
 const HEAD_PATIENCE: Duration = Duration::from_secs(15);
 /// The largest head of a request, in bytes.
 const MAX_HEAD: usize = 32 * 1024;
-/// The most connections at a time; more are closed at once.
-const MOST_CONNECTIONS: usize = 4096;
 /// How long requests under way have to be answered when the service ends.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// How long to wait when the system gives no more connections, such as when files run out.
@@ -82,6 +81,8 @@ pub(crate) async fn serve(
     close: watch::Sender<bool>,
 ) {
     let router = router(service);
+    // More are closed at once.
+    let most = most_connections();
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -90,7 +91,7 @@ pub(crate) async fn serve(
         };
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok(_) if connections.len() >= MOST_CONNECTIONS => service.metrics.refuse_connection(),
+            Ok(_) if connections.len() >= most => service.metrics.refuse_connection(),
             Ok((stream, address)) => {
                 let open = service.metrics.open_connection();
                 let connection = connection(stream, address, router.clone(), service.closing.clone(), open);

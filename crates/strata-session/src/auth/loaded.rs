@@ -25,8 +25,8 @@ pub struct LoadedAuthSession<C = ()> {
 }
 
 impl<C: Value> LoadedAuthSession<C> {
-    pub(super) fn new(session: AuthSession<C>, record: AuthRecord, info: Info) -> Self {
-        let known = SessionInfo { current: true, ..SessionInfo::of(session.id(), &record, &info) };
+    pub(super) fn new(session: AuthSession<C>, record: AuthRecord, info: &Info) -> Self {
+        let known = SessionInfo { current: true, ..SessionInfo::of(session.id(), &record, info) };
         let loaded = Loaded::new(&session.bearer, record, info.version, info.expiry);
         Self { session, loaded, info: known }
     }

@@ -86,7 +86,7 @@ impl<C: Value> AuthSessions<C> {
         let found = self.registry.handle.inspect::<AuthRecord>(&token.id().to_string()).await?;
         let own = self.owned(token, found)?;
         Ok(own.map(|(record, info)| {
-            LoadedAuthSession::new(self.session(token.id(), token.digest()), record, info)
+            LoadedAuthSession::new(self.session(token.id(), token.digest()), record, &info)
         }))
     }
 

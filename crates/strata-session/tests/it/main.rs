@@ -7,6 +7,7 @@ mod faults;
 mod fingerprint;
 mod grounds;
 mod life;
+mod loaded;
 mod meetings;
 mod migration;
 mod not_again;

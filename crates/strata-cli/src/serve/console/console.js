@@ -29,21 +29,29 @@ async function ask(method, path, body, quiet = false) {
     const data = await response.json().catch(() => ({}));
     return { ok: response.ok, status: response.status, data, wait: response.headers.get('retry-after') };
   } catch {
-    return { ok: false, status: 0, data: { message: 'The service cannot be reached. It may be restarting.' } };
+    return { ok: false, status: 0, data: { message: 'the service cannot be reached; it may be restarting' } };
   }
 }
+
+const sentence = (text) => text ? `${text[0].toUpperCase()}${text.slice(1)}.` : 'That did not work.';
 
 const state = { me: null, offset: 0, spans: null, streamOf: null };
 const now = () => Date.now() + state.offset;
 const userOf = (me) => me?.user?.id ?? null;
 
+let [retrying, away] = [0, false];
+
 /** Reads who this browser is, and draws it. */
 async function refresh(quiet = true) {
   const { ok, data, status } = await ask('GET', '/api/me', undefined, quiet);
   if (!ok) {
-    if (status !== 401) say(data.message, true);
+    say(sentence(data.message), true);
+    // A service that is being restarted is back soon.
+    if (status === 0 || status >= 500) { away = true; clearTimeout(retrying); retrying = setTimeout(() => refresh(), 2000); }
     return;
   }
+  clearTimeout(retrying);
+  if (away) { away = false; say(''); }
   const before = state.me;
   state.me = data;
   state.offset = data.now - Date.now();
@@ -70,13 +78,13 @@ function follow() {
   live(false);
   if (!session) return;
   const mine = stream = new EventSource('/api/events');
-  // What changed before it opened, or while it was cut off, was not told: look once.
+  // What happened before it was open, also while the service was away, is read anew.
   mine.onopen = () => { if (mine === stream) { live(true); refresh(); } };
   mine.onerror = () => {
     if (mine !== stream) return;
     live(false);
     // The browser comes back by itself, unless it was told not to.
-    if (mine.readyState === EventSource.CLOSED) { stream = null; setTimeout(refresh, 2000); }
+    if (mine.readyState === EventSource.CLOSED) { stream = null; setTimeout(() => refresh(), 2000); }
   };
   mine.addEventListener('changed', (event) => {
     const { what } = JSON.parse(event.data);
@@ -210,8 +218,6 @@ $('sign-in').addEventListener('submit', async (event) => {
   tabs?.postMessage('signed in');
   view();
 });
-
-const sentence = (text) => text ? `${text[0].toUpperCase()}${text.slice(1)}.` : 'That did not work.';
 
 let leaving = false;
 async function leave(path, told) {

@@ -1,0 +1,51 @@
+//! A refresh meets the end of its family in drawn orders: no access token outlives it.
+
+use std::sync::Arc;
+
+use strata_core::ReferenceStore;
+use strata_core::conformance::{Stepped, Task, World, block_on, sampled_schedules};
+
+use super::{FORM, Scene};
+
+/// Of tens of thousands of orders, as many as take seconds; a race that was once here is found by a few hundred.
+fn meet(ending: &'static str) -> usize {
+    sampled_schedules(0x5eed, 1500, || {
+        let store = Stepped::over(Arc::new(ReferenceStore::new()));
+        let scene = Arc::new(Scene::over(Arc::clone(&store) as _, |routes| routes));
+        let (token, access) = block_on(scene.signs_in("ada"));
+        let (refreshing, text) = (Arc::clone(&scene), token.expose().to_string());
+        let body = format!("grant_type=refresh_token&refresh_token={text}");
+        let refresh: Task = Box::pin(async move {
+            let answer = refreshing.post("/api/auth/refresh", FORM, body, &[]).await;
+            assert!(matches!(answer.status.as_u16(), 200 | 400), "{answer:?}");
+        });
+        let ended = Arc::clone(&scene);
+        let end: Task = Box::pin(async move {
+            let answer = match ending {
+                "logout" => ended.json("/api/session/logout", Some(&access), "{}").await,
+                _ => ended.post("/api/auth/revoke", FORM, format!("token={text}"), &[]).await,
+            };
+            assert_eq!(answer.status, 200, "{answer:?}");
+        });
+        let check = Box::new(move || {
+            block_on(async {
+                assert_eq!(scene.families("ada").await, 0);
+                let left = scene.world.users.list("ada").await.expect("listed");
+                assert!(left.is_empty(), "{} access tokens outlive their family", left.len());
+            });
+        });
+        World { store, tasks: vec![refresh, end], check }
+    })
+}
+
+#[test]
+fn s13_no_access_token_outlives_a_revoked_family() {
+    let count = meet("revoke");
+    assert!(count >= 50, "{count} schedules");
+}
+
+#[test]
+fn s13_no_access_token_outlives_a_logout() {
+    let count = meet("logout");
+    assert!(count >= 50, "{count} schedules");
+}
