@@ -1,5 +1,23 @@
 //! Sessions in step across tabs, windows, processes and machines.
+//!
+//! A [`Link`] gets bytes to others and may lose them. A [`Group`] over it knows who is there, believes nobody without the key, and tells what was
+//! missed. On a group stand users: [`SharedBus`], for handles over one store, and [`Replication`], for stores of their own.
 
+pub mod group;
 pub mod link;
+pub mod replication;
+mod shared;
 
-pub use link::{Heard, Link, Member};
+pub use group::{Group, GroupBuilder, GroupKey, GroupReport, PeerId, Received, Topic};
+pub use link::{Heard, InProcess, InProcessLink, Link, Member, Queue};
+#[cfg(unix)]
+pub use link::{LocalBuilder, LocalLink, LocalReport};
+pub use replication::{
+    MemberReport, Recorder, Replication, ReplicationConfig, ReplicationReport, ReplicationRunning, Scope,
+};
+pub use shared::{BusRunning, SharedBus, SharedReport};
+
+/// The README's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

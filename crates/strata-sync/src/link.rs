@@ -1,11 +1,21 @@
 //! How bytes get from one member of a group to the others: [`Link`]. It may lose, repeat, delay and reorder; who is a member, what a message
 //! means, and whether it is genuine is decided above.
 
+mod in_process;
+mod inbox;
+#[cfg(unix)]
+mod local;
+
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use strata_core::{MaybeSend, MaybeSync};
+
+pub use self::in_process::{InProcess, InProcessLink};
+pub use self::inbox::Queue;
+#[cfg(unix)]
+pub use self::local::{LocalBuilder, LocalLink, LocalReport};
 
 /// Where a message came from or goes to, as one link knows it: an address, no identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +37,7 @@ impl Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Heard {
-    /// A message, as it was sent or damaged.
+    /// A message, as it was sent or damaged. It may come from a member before its [`Heard::Joined`].
     Message {
         /// Who sent it, as far as the link knows.
         from: Member,
@@ -40,6 +50,10 @@ pub enum Heard {
     Left(Member),
     /// Messages to or from others may have been lost: a queue was full, a connection broke.
     Lost,
+    /// The link itself is down: nobody can be reached until [`Heard::Up`]. It goes on trying.
+    Down,
+    /// The link is up again, after [`Heard::Down`].
+    Up,
 }
 
 /// A connection to the other members of a group. Best effort.
