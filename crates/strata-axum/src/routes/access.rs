@@ -167,7 +167,7 @@ impl<C> fmt::Debug for AccessSessions<C> {
         f.debug_struct("AccessSessions")
             .field("sessions", &self.sessions)
             .field("users", &self.users)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn only_json(headers: &HeaderMap) -> Result<(), Rejection> {
 pub(super) async fn read(body: Body, most: usize) -> Result<Zeroizing<Vec<u8>>, Rejection> {
     match to_bytes(body, most).await {
         Ok(bytes) => Ok(Zeroizing::new(bytes.to_vec())),
-        Err(error) if error.source().is_some_and(|error| error.is::<LengthLimitError>()) => {
+        Err(error) if error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) => {
             Err(refusals::TOO_LARGE)
         }
         Err(_) => Err(refusals::BROKEN_BODY),

@@ -23,8 +23,8 @@ async fn s22_a_browser_is_logged_out_once_and_for_all() {
     let own = [("cookie", cookie.as_str()), ("sec-fetch-site", "same-origin")];
     let answer = logs_out(&scene, &own).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (200, "{}"));
-    let taken = answer.cookie().expect("the cookie is taken away");
-    assert!(taken.starts_with("__Host-auth=;") && taken.contains("Max-Age=0"), "{taken}");
+    let unset = answer.cookie().expect("the cookie is taken away");
+    assert!(unset.starts_with("__Host-auth=;") && unset.contains("Max-Age=0"), "{unset}");
     assert!(!scene.lets_in(&token).await);
     assert_eq!(logs_out(&scene, &own).await.status, 200, "again");
     assert_eq!(logs_out(&scene, &[]).await.status, 200, "nobody at all");
