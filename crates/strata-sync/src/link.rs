@@ -1,11 +1,17 @@
 //! How bytes get from one member of a group to the others: [`Link`]. It may lose, repeat, delay and reorder; who is a member, what a message
 //! means, and whether it is genuine is decided above.
 
+mod in_process;
+mod inbox;
+
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use strata_core::{MaybeSend, MaybeSync};
+
+pub use self::in_process::{InProcess, InProcessLink};
+pub use self::inbox::Queue;
 
 /// Where a message came from or goes to, as one link knows it: an address, no identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +46,10 @@ pub enum Heard {
     Left(Member),
     /// Messages to or from others may have been lost: a queue was full, a connection broke.
     Lost,
+    /// The link itself is down: nobody can be reached until [`Heard::Up`]. It goes on trying.
+    Down,
+    /// The link is up again, after [`Heard::Down`].
+    Up,
 }
 
 /// A connection to the other members of a group. Best effort.
