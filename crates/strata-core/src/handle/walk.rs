@@ -8,8 +8,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::read::Info;
 use super::Handle;
+use super::read::Info;
 use super::select::{Filter, Reason};
 use crate::bounds::BoxFuture;
 use crate::codec::Value;

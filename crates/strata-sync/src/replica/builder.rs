@@ -109,7 +109,7 @@ impl<T: Value + MaybeSend + MaybeSync + 'static> ReplicaBuilder<T> {
         });
         let (stop, stopped) = oneshot::channel();
         let follower = Follower::new(Arc::clone(&shared), subscription, timer, self.pace, stopped);
-        Ok((Replica { shared, _stop: Arc::new(stop) }, follower))
+        Ok((Replica { shared, stop: Arc::new(stop) }, follower))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Keeping a replica in step: [`Follower`]. It alone writes the copy, and it goes on listening while it reads: what is heard during a read
 //! is a reason for another one, so the last read of a record always began after the last change that was heard of it.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
@@ -14,11 +15,11 @@ use strata_core::{
 };
 use tokio::sync::oneshot;
 
+use super::Shared;
 use super::changes::ReplicaEvent;
 use super::held::Put;
 use super::standing::Phase;
 use super::todo::{Job, Reason, Todo};
-use super::Shared;
 
 /// The pause after a first failure; it doubles up to [`LONGEST_PAUSE`].
 const PAUSE: Duration = Duration::from_millis(100);
@@ -92,15 +93,16 @@ impl<T: Value + MaybeSend + MaybeSync + 'static> Follower<T> {
     pub async fn run(mut self) {
         let stopped = self.stopped.take();
         let mut following = pin!(self.follow());
-        let Some(mut stopped) = stopped else { return following.await };
+        let Some(mut stopped) = stopped else { match following.await {} };
         poll_fn(|context| match Pin::new(&mut stopped).poll(context) {
             Poll::Ready(_) => Poll::Ready(()),
-            Poll::Pending => following.as_mut().poll(context),
+            Poll::Pending => following.as_mut().poll(context).map(|never| match never {}),
         })
         .await;
     }
 
-    async fn follow(&mut self) {
+    /// As [`Follower::run`], for whoever keeps the follower: it never ends, and dropping the future loses nothing.
+    pub async fn follow(&mut self) -> Infallible {
         let mut pause = PAUSE;
         loop {
             match self.catch_up().await {
@@ -122,7 +124,7 @@ impl<T: Value + MaybeSend + MaybeSync + 'static> Follower<T> {
     /// [`Follower::run`], without waiting for more.
     ///
     /// # Errors
-    /// What the store reports; what could not be read is read by the next call.
+    /// What the store reports; what could not be read is read by the next call. So is what was under way when the future is dropped.
     pub async fn catch_up(&mut self) -> Result<()> {
         loop {
             self.ears.drain();
@@ -134,9 +136,12 @@ impl<T: Value + MaybeSend + MaybeSync + 'static> Follower<T> {
                     return Ok(());
                 }
             };
-            if let Err(error) = done {
-                self.shared.fail(&error);
-                return Err(error);
+            match done {
+                Ok(()) => self.ears.todo.done(),
+                Err(error) => {
+                    self.shared.fail(&error);
+                    return Err(error);
+                }
             }
         }
     }
@@ -149,20 +154,13 @@ impl<T: Value + MaybeSend + MaybeSync + 'static> Follower<T> {
         let (mut changed, mut whole) = (false, true);
         let mut walk = shared.handle.select().glob(&shared.glob).inspections::<T>();
         while let Some(found) = self.ears.during(walk.next()).await {
-            let (key, inspected) = found.inspect_err(|_| self.ears.todo.read_everything())?;
+            let (key, inspected) = found?;
             if self.ears.todo.has_ended(&key) {
                 continue;
             }
-            match shared.show(&key, inspected.map(Some), self.round) {
-                Ok(put) => {
-                    changed |= put == Put::Changed;
-                    whole &= put != Put::LeftOut;
-                }
-                Err(error) => {
-                    self.ears.todo.read_everything();
-                    return Err(error);
-                }
-            }
+            let put = shared.show(&key, inspected.map(Some), self.round)?;
+            changed |= put == Put::Changed;
+            whole &= put != Put::LeftOut;
         }
         changed |= shared.held.keep_only(self.round) > 0;
         shared.held.set_complete(whole);
@@ -181,12 +179,9 @@ impl<T: Value + MaybeSend + MaybeSync + 'static> Follower<T> {
         let found = self.ears.during(shared.handle.inspect::<T>(name)).await;
         if self.ears.todo.has_ended(&key) {
             // Begun before the end that was heard meanwhile; it is read once more.
-            return found.map(drop).or_else(|error| of_the_record(&error).then_some(()).ok_or(error));
+            return Ok(());
         }
-        if let Err(error) = shared.show(&key, found, self.round) {
-            self.ears.todo.again(key, reason);
-            return Err(error);
-        }
+        shared.show(&key, found, self.round)?;
         shared.counts.reread.add(1);
         if let Some(change) = reason.news {
             shared.tellers.tell(ReplicaEvent::Changed(change));

@@ -6,11 +6,13 @@ use parking_lot::Mutex;
 use strata_core::{Change, ChangeKind, Key};
 use tokio::sync::Notify;
 
-/// Names to be read again, or everything. A name is taken out before it is read, so that what is heard during the read is another reason.
+/// Names to be read again, or everything. A name is taken out before it is read, so that what is heard during the read is another reason. What
+/// was taken out and never [done](Todo::done), because the read failed or its caller gave up, is taken again.
 #[derive(Debug, Default)]
 pub(super) struct Todo {
     everything: bool,
     names: HashMap<Key, Reason>,
+    in_hand: Option<Job>,
 }
 
 /// Why a name is to be read again: the last change that was heard, if any.
@@ -22,7 +24,7 @@ pub(super) struct Reason {
 }
 
 /// The next thing to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Job {
     Everything,
     Name(Key, Reason),
@@ -30,11 +32,11 @@ pub(super) enum Job {
 
 impl Todo {
     pub(super) fn everything() -> Self {
-        Self { everything: true, names: HashMap::new() }
+        Self { everything: true, ..Self::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        !self.everything && self.names.is_empty()
+        !self.everything && self.names.is_empty() && self.in_hand.is_none()
     }
 
     /// A change was heard.
@@ -65,12 +67,24 @@ impl Todo {
 
     /// Takes out what is next. To read everything is to read every name, so it comes first and takes all with it.
     pub(super) fn take(&mut self) -> Option<Job> {
-        if std::mem::take(&mut self.everything) {
-            self.names.clear();
-            return Some(Job::Everything);
+        match self.in_hand.take() {
+            Some(Job::Everything) => self.everything = true,
+            Some(Job::Name(key, reason)) => self.again(key, reason),
+            None => {}
         }
-        let key = self.names.keys().next()?.clone();
-        self.names.remove(&key).map(|reason| Job::Name(key, reason))
+        self.in_hand = if std::mem::take(&mut self.everything) {
+            self.names.clear();
+            Some(Job::Everything)
+        } else {
+            let key = self.names.keys().next()?.clone();
+            self.names.remove(&key).map(|reason| Job::Name(key, reason))
+        };
+        self.in_hand.clone()
+    }
+
+    /// What was taken out is done.
+    pub(super) fn done(&mut self) {
+        self.in_hand = None;
     }
 }
 
