@@ -56,8 +56,8 @@ async fn logout(mut auth: AuthSession<Backend>) -> StatusCode {
     if auth.logout().await.is_ok() { StatusCode::NO_CONTENT } else { StatusCode::INTERNAL_SERVER_ERROR }
 }
 
-async fn visit(session: axum_login::tower_sessions::Session) -> StatusCode {
-    if session.insert("seen", true).await.is_ok() {
+async fn visit(auth: AuthSession<Backend>) -> StatusCode {
+    if auth.session.insert("seen", true).await.is_ok() {
         StatusCode::OK
     } else {
         StatusCode::INTERNAL_SERVER_ERROR
