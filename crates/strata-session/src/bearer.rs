@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 
 use strata_core::{Codec, Error, ErrorKind, Guard, Handle, Lifetime, Result, Staged, Value, Version};
 
+use crate::draft::Edit;
 use crate::id::SessionId;
 use crate::limits::Limits;
 use crate::secret::Digest;
@@ -65,6 +66,11 @@ impl<R: Bound> Bearer<R> {
         &self.handle
     }
 
+    /// How much the session may hold.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// The hash of the secret it was opened by.
     pub(crate) fn digest(&self) -> &Digest {
         &self.check
@@ -112,16 +118,12 @@ impl<R: Bound> Bearer<R> {
         mut change: impl FnMut(Option<T>) -> Option<T>,
     ) -> Result<()> {
         self.limits.check_name(name)?;
-        self.change(|record| {
-            let values = record.values_mut();
-            let codec = values.codec_of(name)?.unwrap_or_default();
-            let Some(value) = change(values.value(name)?) else {
-                values.remove(name);
-                return Ok(());
-            };
-            values.put(name, Stored::encode(codec, &value, &self.limits)?, &self.limits)
-        })
-        .await
+        self.edit(|edit| edit.update(name, &mut change)).await
+    }
+
+    /// Several values in one commit; what `act` refuses is not written.
+    pub(crate) async fn edit<T>(&self, mut act: impl FnMut(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+        self.change(|record| act(&mut Edit::of(record.values_mut(), &self.limits))).await
     }
 
     pub(crate) async fn remove(&self, name: &str) -> Result<bool> {

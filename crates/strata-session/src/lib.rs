@@ -22,15 +22,18 @@ pub mod security;
 pub mod tokens;
 
 mod bearer;
+mod draft;
 mod id;
 mod limits;
+mod loaded;
 mod roster;
 mod secret;
 mod session_values;
 mod token;
 mod values;
 
-pub use basic::{Ids, Session, SessionKind, Sessions, SessionsBuilder};
+pub use basic::{Ids, LoadedSession, Session, SessionKind, Sessions, SessionsBuilder};
+pub use draft::{Draft, Edit};
 pub use id::{FamilyId, SessionId, VisitId};
 pub use limits::Limits;
 pub use session_values::SessionValues;

@@ -3,11 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
 use strata_core::{Error, ErrorKind, Random, Result};
+use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
 use crate::id::SessionId;
 use crate::secret::{Digest, Secret};
+
+/// What a token against forged requests is made for; it is good for nothing else.
+const CSRF: &[u8] = b"strata session csrf 1";
 
 /// The bearer credential of one session: its public id and a 256-bit secret from the handle's source of randomness (ASVS
 /// 7.2.3, 11.5.1). Whoever holds it is the session.
@@ -68,6 +75,18 @@ impl SessionToken {
         text.push('.');
         self.secret.write_to(&mut text);
         text
+    }
+
+    /// A token against forged requests (ASVS 3.5.1): bound to this session, good as long as this token, told to the pages of the
+    /// session and sent back by them. Made from the secret, so the server keeps nothing; whoever has it cannot open the session.
+    pub fn csrf_token(&self) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.bytes());
+        URL_SAFE_NO_PAD.encode(hmac::sign(&key, CSRF))
+    }
+
+    /// Whether `text` is [`SessionToken::csrf_token`] of this token, in a time that does not depend on where it differs.
+    pub fn is_csrf_token(&self, text: &str) -> bool {
+        self.csrf_token().as_bytes().ct_eq(text.as_bytes()).into()
     }
 
     /// What the store holds of the secret.
@@ -149,6 +168,19 @@ mod tests {
                 "the same for all, and nothing of the text"
             );
         }
+    }
+
+    #[test]
+    fn s21_a_csrf_token_belongs_to_one_secret_and_shows_nothing_of_it() {
+        let (ours, other) = (token(1), token(2));
+        let csrf = ours.csrf_token();
+        assert!(ours.is_csrf_token(&csrf) && !other.is_csrf_token(&csrf));
+        assert!(
+            !ours.is_csrf_token("")
+                && !ours.is_csrf_token(&csrf[1..])
+                && !ours.is_csrf_token(&format!("{csrf}A"))
+        );
+        assert!(!ours.expose().contains(&csrf), "it opens nothing");
     }
 
     #[test]

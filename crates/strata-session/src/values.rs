@@ -10,7 +10,7 @@ use strata_core::{Codec, Error, ErrorKind, Result, Shape, Value};
 use crate::limits::Limits;
 
 /// Values by name. Names that begin with [`OWN`] are Strata's: applications neither see nor touch them.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Values(BTreeMap<String, Stored>);
 
@@ -18,7 +18,7 @@ pub(crate) struct Values(BTreeMap<String, Stored>);
 pub(crate) const OWN: char = '~';
 
 /// One value, encoded on its own, so that values of any types stand side by side and each is read as what it was.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stored {
     codec: u8,
     shape: u32,
@@ -34,6 +34,11 @@ impl Values {
     /// How the value under `name` is encoded, if there is one.
     pub(crate) fn codec_of(&self, name: &str) -> Result<Option<Codec>> {
         self.0.get(name).map(|stored| Codec::from_id(stored.codec)).transpose()
+    }
+
+    /// Whether exactly this value is there.
+    pub(crate) fn has(&self, name: &str, stored: &Stored) -> bool {
+        self.0.get(name).is_some_and(|found| found == stored)
     }
 
     /// Puts an encoded value in place, if the session may hold it.
@@ -109,7 +114,7 @@ impl Stored {
 }
 
 /// Bytes that are written as one run, not one by one.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 struct Bytes(Vec<u8>);
 
 impl Serialize for Bytes {

@@ -93,7 +93,7 @@ impl Handle {
         &'a self,
         name: &'a str,
     ) -> impl Future<Output = Result<Option<(T, Version)>>> + 'a {
-        self.consider(name, |opened, version| Ok((decode(opened)?, version)))
+        self.consider(name, |opened, record| Ok((decode(opened)?, record.version)))
     }
 
     /// What `judge` makes of the value under `name`, if it lives. Counts as activity, as `get` does, only when `judge` accepts
@@ -103,7 +103,19 @@ impl Handle {
         name: &'a str,
         judge: impl FnOnce(T, Version) -> Result<R, E> + 'a,
     ) -> impl Future<Output = Result<Option<R>, E>> + 'a {
-        self.consider(name, |opened, version| judge(decode(opened)?, version))
+        self.consider(name, |opened, record| judge(decode(opened)?, record.version))
+    }
+
+    /// As [`Handle::examine`], for whoever is about to change what was read: `judge` is also told when the record dies, before this
+    /// reading moves that.
+    pub fn examine_expiring<'a, T: Value, R: 'a, E: From<Error> + 'a>(
+        &'a self,
+        name: &'a str,
+        judge: impl FnOnce(T, Version, Expiry) -> Result<R, E> + 'a,
+    ) -> impl Future<Output = Result<Option<R>, E>> + 'a {
+        self.consider(name, |opened, record| {
+            judge(decode(opened)?, record.version, opened.header.effective(record.expiry))
+        })
     }
 
     /// The value under `name` without counting as activity.
@@ -154,9 +166,9 @@ impl Handle {
         name: &'a str,
         look: impl FnOnce(View<'_>) -> R + 'a,
     ) -> impl Future<Output = Result<Option<R>>> + 'a {
-        self.consider(name, |opened, version| {
+        self.consider(name, |opened, record| {
             let Header { codec, shape, .. } = opened.header;
-            Ok(look(View { body: opened.body, codec, shape, version }))
+            Ok(look(View { body: opened.body, codec, shape, version: record.version }))
         })
     }
 
@@ -164,7 +176,7 @@ impl Handle {
     async fn consider<R, E: From<Error>>(
         &self,
         name: &str,
-        look: impl FnOnce(&Opened<'_>, Version) -> Result<R, E>,
+        look: impl FnOnce(&Opened<'_>, &Record) -> Result<R, E>,
     ) -> Result<Option<R>, E> {
         let key = self.key(name)?;
         let now = self.pipe.now();
@@ -175,7 +187,7 @@ impl Handle {
         let (seen, slide) = {
             let mut scratch = Scratch::take();
             let Some(opened) = self.pipe.open(&key, &record, now, &mut scratch)? else { return Ok(None) };
-            (look(&opened, record.version)?, self.pipe.slide_due(&opened.header, record.expiry, now))
+            (look(&opened, &record)?, self.pipe.slide_due(&opened.header, record.expiry, now))
         };
         if let Some(target) = slide {
             // Boxed, for it is rare and would make every read's future several times as large.

@@ -9,6 +9,7 @@ use strata_ttl::Policy;
 
 use super::events::AuthEvents;
 use super::listing::{SessionInfo, SessionInfos};
+use super::loaded::LoadedAuthSession;
 use super::login::Login;
 use super::policy::{AtLimit, AuthPolicy, Rules};
 use super::record::AuthRecord;
@@ -71,17 +72,40 @@ impl<C: Value> AuthSessions<C> {
     /// [`ErrorKind::Mismatch`] for a session stored with claims of another type; a store that cannot be reached is
     /// [`ErrorKind::Unavailable`], not an ended session.
     pub async fn open(&self, token: &SessionToken) -> Result<Option<AuthSession<C>>> {
-        let (id, check) = (token.id(), token.digest());
-        let Some(record) = self.registry.record(id).await? else {
-            self.misused(Misuse::UnknownSession, id, None);
+        let found = self.registry.record(token.id()).await?.map(|record| (record, ()));
+        let own = self.owned(token, found)?;
+        Ok(own.map(|_| self.session(token.id(), token.digest())))
+    }
+
+    /// As [`AuthSessions::open`], together with what that one read found: a request that asks who the user is, what they may do and
+    /// for values then costs no other read.
+    ///
+    /// # Errors
+    /// As [`AuthSessions::open`].
+    pub async fn load(&self, token: &SessionToken) -> Result<Option<LoadedAuthSession<C>>> {
+        let found = self.registry.handle.inspect::<AuthRecord>(&token.id().to_string()).await?;
+        let own = self.owned(token, found)?;
+        Ok(own.map(|(record, info)| {
+            LoadedAuthSession::new(self.session(token.id(), token.digest()), record, info)
+        }))
+    }
+
+    /// What was found under a token's id, if the secret is its own and the claims of our type; else it is told.
+    fn owned<I>(
+        &self,
+        token: &SessionToken,
+        found: Option<(AuthRecord, I)>,
+    ) -> Result<Option<(AuthRecord, I)>> {
+        let Some((record, info)) = found else {
+            self.misused(Misuse::UnknownSession, token.id(), None);
             return Ok(None);
         };
-        if !record.check().matches(&check) {
-            self.misused(Misuse::WrongSecret, id, Some(&record));
+        if !record.check().matches(&token.digest()) {
+            self.misused(Misuse::WrongSecret, token.id(), Some(&record));
             return Ok(None);
         }
         record.user.check_type::<C>()?;
-        Ok(Some(self.session(id, check)))
+        Ok(Some((record, info)))
     }
 
     fn misused(&self, how: Misuse, id: SessionId, record: Option<&AuthRecord>) {

@@ -2,6 +2,7 @@
 //!
 //! - [`AuthSessions`] signs users in, opens, lists and revokes their sessions, and holds the parallel limit.
 //! - [`AuthSession`] is one of them: who it is, what they may do, values, and the acts that change it. Nothing in it is cached.
+//! - [`LoadedAuthSession`] is one with what one read found, for a request that reads once and commits once.
 //! - [`User`] is who signed in: id, roles, permissions, and the application's own claims.
 //! - [`Restored`] is what comes of a refresh token when the session has ended.
 //! - [`Fresh`] proves that a user authenticated a short time ago; a function can demand it.
@@ -14,6 +15,7 @@ mod ending;
 mod events;
 mod fresh;
 mod listing;
+mod loaded;
 mod login;
 mod manager;
 mod policy;
@@ -28,6 +30,7 @@ pub use device::Device;
 pub use events::AuthEvents;
 pub use fresh::Fresh;
 pub use listing::{SessionInfo, SessionInfos};
+pub use loaded::LoadedAuthSession;
 pub use login::Login;
 pub use manager::{AuthSessions, AuthSessionsBuilder};
 pub use policy::{AtLimit, AuthPolicy};

@@ -13,6 +13,7 @@ use super::record::AuthRecord;
 use super::registry::Registry;
 use super::user::{StoredUser, User};
 use crate::bearer::{Bearer, ended};
+use crate::draft::Edit;
 use crate::id::SessionId;
 use crate::security::EndReason;
 
@@ -165,6 +166,12 @@ impl<C: Value> AuthSession<C> {
         change: impl FnMut(Option<T>) -> Option<T>,
     ) -> Result<()> {
         self.bearer.update(name, change).await
+    }
+
+    /// Several values in one commit: `act` sees them and changes them, and runs again on the fresh ones as long as somebody else was
+    /// faster. What it refuses is returned, and nothing is written.
+    pub async fn edit<T>(&self, act: impl FnMut(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+        self.bearer.edit(act).await
     }
 
     /// Removes the value under `name`, and says whether there was one.

@@ -6,13 +6,16 @@ use std::time::Duration;
 use strata_core::{Atomicity, Before, Error, ErrorKind, Handle, Info, Keys, Lifetime, Needs, Result};
 
 use super::kind::SessionKind;
+use super::loaded::LoadedSession;
 use super::record::SessionRecord;
 use super::session::Session;
 use crate::bearer::{Bearer, Bound as _, Reading};
+use crate::draft::{Draft, Edit};
 use crate::id::SessionId;
 use crate::limits::Limits;
 use crate::secret::Digest;
 use crate::token::SessionToken;
+use crate::values::Values;
 
 /// How many revocations go into one commit; a store that takes a lock for it holds that under a millisecond.
 const REVOKED_TOGETHER: usize = 64;
@@ -52,11 +55,7 @@ impl Sessions {
     /// [`ErrorKind::Unsupported`] on a handle without randomness; what the store reports. Then no session exists that
     /// anybody could open.
     pub async fn create(&self) -> Result<(SessionToken, Session)> {
-        let token = SessionToken::mint(&**self.handle.random())?;
-        let record = SessionRecord::new(token.digest());
-        self.handle.set(&token.id().to_string(), &record).lifetime(self.life).if_absent().await?;
-        let session = self.session(token.id(), token.digest());
-        Ok((token, session))
+        self.create_holding(Values::default()).await
     }
 
     /// The session that `token` opens, if it is alive and the secret is its own. Counts as activity only then: whoever knows no
@@ -74,6 +73,74 @@ impl Sessions {
             Ok(None) | Err(Stop::Refused) => Ok(None),
             Err(Stop::Failed(error)) => Err(error),
         }
+    }
+
+    /// Starts a session that holds values from its first moment, in the same commit. What `edit` refuses is returned, and nothing is
+    /// stored.
+    ///
+    /// # Errors
+    /// As [`Sessions::create`].
+    pub async fn create_with(
+        &self,
+        edit: impl FnOnce(&mut Edit<'_>) -> Result<()>,
+    ) -> Result<(SessionToken, Session)> {
+        let mut values = Values::default();
+        edit(&mut Edit::of(&mut values, &self.limits))?;
+        self.create_holding(values).await
+    }
+
+    /// Values of a session that does not exist yet; nothing is stored.
+    pub fn draft(&self) -> Draft {
+        Draft::new(Values::default(), self.limits)
+    }
+
+    /// Starts a session with the values of `draft`, in one commit.
+    ///
+    /// # Errors
+    /// As [`Sessions::create`].
+    pub async fn create_from(&self, draft: &mut Draft) -> Result<(SessionToken, Session)> {
+        let created = self.create_holding(draft.values().clone()).await?;
+        draft.settle();
+        Ok(created)
+    }
+
+    async fn create_holding(&self, values: Values) -> Result<(SessionToken, Session)> {
+        let token = SessionToken::mint(&**self.handle.random())?;
+        let mut record = SessionRecord::new(token.digest());
+        *record.values_mut() = values;
+        self.handle.set(&token.id().to_string(), &record).lifetime(self.life).if_absent().await?;
+        let session = self.session(token.id(), token.digest());
+        Ok((token, session))
+    }
+
+    /// The session that `token` opens together with its values, in one read; as [`Sessions::open`] in all else.
+    ///
+    /// # Errors
+    /// A store that cannot be reached is [`ErrorKind::Unavailable`], not an ended session.
+    pub async fn load(&self, token: &SessionToken) -> Result<Option<LoadedSession>> {
+        let (name, check) = (token.id().to_string(), token.digest());
+        let verify = |record: SessionRecord, version, expiry| {
+            if record.check().matches(&check) { Ok((record, version, expiry)) } else { Err(Stop::Refused) }
+        };
+        match self.handle.examine_expiring(&name, verify).await {
+            Ok(Some((record, version, expiry))) => {
+                let session = self.session(token.id(), check);
+                Ok(Some(LoadedSession::new(session, record, version, expiry)))
+            }
+            Ok(None) | Err(Stop::Refused) => Ok(None),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    /// As [`Sessions::load`], but no activity: for polls in the background, which must not keep a session alive.
+    pub async fn load_quietly(&self, token: &SessionToken) -> Result<Option<LoadedSession>> {
+        let check = token.digest();
+        let found = self.handle.inspect::<SessionRecord>(&token.id().to_string()).await?;
+        let own = found.filter(|(record, _)| record.check().matches(&check));
+        Ok(own.map(|(record, info)| {
+            let session = self.session(token.id(), check);
+            LoadedSession::new(session, record, info.version, info.expiry)
+        }))
     }
 
     /// The ids of all living sessions, in order, for operators. A session present throughout the walk is seen exactly once.

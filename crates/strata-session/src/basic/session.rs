@@ -9,6 +9,7 @@ use strata_core::{Codec, Info, Result, Value};
 use super::manager::Sessions;
 use super::record::SessionRecord;
 use crate::bearer::{Bearer, ended};
+use crate::draft::Edit;
 use crate::id::SessionId;
 use crate::session_values::keeps_values;
 use crate::token::SessionToken;
@@ -75,6 +76,12 @@ impl Session {
         change: impl FnMut(Option<T>) -> Option<T>,
     ) -> Result<()> {
         self.bearer.update(name, change).await
+    }
+
+    /// Several values in one commit: `act` sees them and changes them, and runs again on the fresh ones as long as somebody else was
+    /// faster. What it refuses is returned, and nothing is written.
+    pub async fn edit<T>(&self, act: impl FnMut(&mut Edit<'_>) -> Result<T>) -> Result<T> {
+        self.bearer.edit(act).await
     }
 
     /// Removes the value under `name`, and says whether there was one.
