@@ -3,6 +3,8 @@
 
 mod in_process;
 mod inbox;
+#[cfg(unix)]
+mod local;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use strata_core::{MaybeSend, MaybeSync};
 
 pub use self::in_process::{InProcess, InProcessLink};
 pub use self::inbox::Queue;
+#[cfg(unix)]
+pub use self::local::{LocalBuilder, LocalLink, LocalReport};
 
 /// Where a message came from or goes to, as one link knows it: an address, no identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,7 +37,7 @@ impl Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Heard {
-    /// A message, as it was sent or damaged.
+    /// A message, as it was sent or damaged. It may come from a member before its [`Heard::Joined`].
     Message {
         /// Who sent it, as far as the link knows.
         from: Member,

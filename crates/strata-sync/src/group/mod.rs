@@ -143,7 +143,8 @@ impl Group {
     /// Sends to every peer. Never waits. Messages of one sender to all arrive in order or not at all, and so do those to one.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] over the bound; [`ErrorKind::Unavailable`] when the generator failed. The message was not sent then.
+    /// [`ErrorKind::TooLarge`] over the bound; [`ErrorKind::Unavailable`] when the generator failed. The message was not sent then; of a failed one, peers learn
+    /// that they missed it.
     pub fn broadcast(&self, topic: Topic, body: &[u8]) -> Result<()> {
         self.state.lock().broadcast(What::Data(topic.get()), body)
     }

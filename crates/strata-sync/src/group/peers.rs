@@ -27,11 +27,27 @@ pub(crate) struct Peer {
     pub(crate) silent: u32,
 }
 
+impl Peer {
+    /// One that has just proved to be here. Its numbers, for all and for us, follow those of the windows, ours for it follow `base`.
+    pub(crate) const fn new(
+        cipher: Cipher,
+        route: Member,
+        windows: [Window; 2],
+        base: u64,
+        now: Timestamp,
+    ) -> Self {
+        let [broadcasts, directs] = windows;
+        Self { cipher, route, broadcasts, directs, sent: base, addressed: false, heard: now, silent: 0 }
+    }
+}
+
 /// Somebody who may be a recording, until it answers.
 #[derive(Debug)]
 pub(crate) struct Asked {
     pub(crate) id: PeerId,
     pub(crate) challenge: Challenge,
+    /// Where numbers for it alone begin.
+    pub(crate) base: u64,
     /// Whether a beat of ours passed since it was asked.
     pub(crate) aged: bool,
 }
@@ -70,21 +86,21 @@ impl Peers {
     }
 
     /// What it was asked and has not answered.
-    pub(crate) fn asked(&self, id: PeerId) -> Option<Challenge> {
-        self.asked.iter().find(|asked| asked.id == id).map(|asked| asked.challenge)
+    pub(crate) fn asked(&self, id: PeerId) -> Option<&Asked> {
+        self.asked.iter().find(|asked| asked.id == id)
     }
 
-    pub(crate) fn ask(&mut self, id: PeerId, challenge: Challenge) {
+    pub(crate) fn ask(&mut self, id: PeerId, challenge: Challenge, base: u64) {
         if self.asked.len() == Self::MAX_ASKED {
             self.asked.pop_front();
         }
-        self.asked.push_back(Asked { id, challenge, aged: false });
+        self.asked.push_back(Asked { id, challenge, base, aged: false });
     }
 
     /// Takes back the question that this answers, if there was one.
-    pub(crate) fn answered(&mut self, id: PeerId, challenge: &Challenge) -> bool {
-        let place = self.asked.iter().position(|asked| asked.id == id && asked.challenge == *challenge);
-        place.and_then(|place| self.asked.remove(place)).is_some()
+    pub(crate) fn answered(&mut self, id: PeerId, challenge: &Challenge) -> Option<Asked> {
+        let place = self.asked.iter().position(|asked| asked.id == id && asked.challenge == *challenge)?;
+        self.asked.remove(place)
     }
 
     pub(crate) fn admit(&mut self, id: PeerId, peer: Peer) {
@@ -114,5 +130,28 @@ impl Peers {
 
     fn forget_if(&mut self, gone: impl Fn(&Peer) -> bool) -> Vec<PeerId> {
         self.known.extract_if(.., |_, peer| gone(peer)).map(|(id, _)| id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_strangers_takes_a_bounded_place() {
+        let mut peers = Peers::default();
+        let id = |number: usize| PeerId::of(&std::array::from_fn(|place| number.to_be_bytes()[place % 8]));
+        for number in 0..1000 {
+            peers.ask(id(number), [1; 16], 0);
+        }
+        assert_eq!(peers.asked.len(), Peers::MAX_ASKED);
+        assert!(peers.answered(id(0), &[1; 16]).is_none(), "the oldest was forgotten");
+        assert!(peers.answered(id(999), &[2; 16]).is_none(), "another answer");
+        assert!(peers.answered(id(999), &[1; 16]).is_some(), "the newest is known");
+        assert!(peers.answered(id(999), &[1; 16]).is_none(), "once");
+        assert_eq!(peers.beat(3), []);
+        assert_eq!(peers.asked.len(), Peers::MAX_ASKED - 1, "they have until the next beat");
+        assert_eq!(peers.beat(3), []);
+        assert_eq!(peers.asked.len(), 0);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use strata_core::{Clock, Error, ErrorKind, Random, Result};
 
 use super::key::GroupKey;
-use super::peers::{Peer, Peers};
+use super::peers::{Asked, Peer, Peers};
 use super::report::GroupReport;
 use super::window::{Verdict, Window};
 use super::wire::{Challenge, Cipher, Head, Instance, OVERHEAD, Unreadable, What, sender};
@@ -89,13 +89,13 @@ impl State {
         GroupReport { peers: self.peers.len(), heard_up_to, ..self.report }
     }
 
-    /// Sends to everybody. Nothing is numbered that could not be sealed.
+    /// Sends to everybody. What could not be sealed has its number all the same: peers learn at the next beat that they miss it.
     pub(crate) fn broadcast(&mut self, what: What, body: &[u8]) -> Result<()> {
         self.check_len(body)?;
         self.make_ready()?;
-        let head = Head::Broadcast { number: self.broadcasts + 1, what };
-        let bytes = self.instance.seal(&head, body, &*self.random)?;
         self.broadcasts += 1;
+        let head = Head::Broadcast { number: self.broadcasts, what };
+        let bytes = self.instance.seal(&head, body, &*self.random)?;
         self.report.sent += 1;
         self.link.broadcast(bytes);
         Ok(())
@@ -106,11 +106,11 @@ impl State {
         self.check_len(body)?;
         self.make_ready()?;
         let peer = self.peers.get(to).ok_or_else(|| gone(to))?;
-        let (number, route) = (peer.sent + 1, peer.route);
-        let bytes = self.instance.seal(&Head::Direct { to, number, what }, body, &*self.random)?;
-        peer.sent = number;
+        peer.sent += 1;
         peer.addressed = true;
         self.directs += 1;
+        let (number, route) = (peer.sent, peer.route);
+        let bytes = self.instance.seal(&Head::Direct { to, number, what }, body, &*self.random)?;
         self.report.sent += 1;
         self.link.send(route, bytes);
         Ok(())
@@ -180,7 +180,7 @@ impl State {
         }
         if let Some(peer) = self.peers.get(id) {
             let (head, body) = peer.cipher.open_from(&salt, bytes)?;
-            self.on_known(id, from, head, body);
+            self.on_known(id, from, &head, body);
         } else {
             let cipher = Cipher::derive(&self.key, salt);
             let (head, _) = cipher.open_from(&salt, bytes)?;
@@ -191,8 +191,8 @@ impl State {
     }
 
     /// A genuine message of one who proved to be here; it may be a recording all the same.
-    fn on_known(&mut self, id: PeerId, from: Member, head: Head, body: Vec<u8>) {
-        match head {
+    fn on_known(&mut self, id: PeerId, from: Member, head: &Head, body: Vec<u8>) {
+        match *head {
             Head::Ask { to, challenge } if to == self.id() => {
                 let _ = self.answer(id, from, challenge, None);
             }
@@ -244,21 +244,41 @@ impl State {
 
     /// A genuine message of one who may be a recording.
     fn on_stranger(&mut self, id: PeerId, from: Member, cipher: Cipher, head: &Head) -> Result<()> {
+        let me = self.id();
         match *head {
-            Head::Answer { to, challenge, ask, broadcast, direct }
-                if to == self.id() && self.peers.answered(id, &challenge) =>
-            {
-                return self.admit(id, from, cipher, ask, Window::after(broadcast), Window::after(direct));
+            Head::Answer { to, challenge, ask, broadcast, direct } if to == me => {
+                if let Some(Asked { base, .. }) = self.peers.answered(id, &challenge) {
+                    let peer = Peer::new(
+                        cipher,
+                        from,
+                        [broadcast, direct].map(Window::after),
+                        base,
+                        self.clock.now(),
+                    );
+                    return self.admit(id, peer, ask);
+                }
+                self.report.unproved += 1;
+                self.ask(id, from)
             }
-            Head::Ask { to, challenge } if to == self.id() => {
+            Head::Ask { to, challenge } if to == me => {
                 let back = self.question(id)?;
-                return self.answer(id, from, challenge, Some(back));
+                self.answer(id, from, challenge, Some(back))
             }
-            Head::Hello => {}
-            Head::Ask { .. } => return Ok(()), // of others among themselves
-            Head::Answer { to, .. } | Head::Direct { to, .. } if to != self.id() => return Ok(()),
-            Head::Answer { .. } | Head::Broadcast { .. } | Head::Direct { .. } => self.report.unproved += 1,
+            Head::Broadcast { .. } => {
+                self.report.unproved += 1;
+                self.ask(id, from)
+            }
+            Head::Direct { to, .. } if to == me => {
+                self.report.unproved += 1;
+                self.ask(id, from)
+            }
+            Head::Hello => self.ask(id, from),
+            Head::Ask { .. } | Head::Answer { .. } | Head::Direct { .. } => Ok(()), // among others
         }
+    }
+
+    /// Asks a stranger, once until it answers or the question is forgotten.
+    fn ask(&mut self, id: PeerId, from: Member) -> Result<()> {
         if self.peers.asked(id).is_some() {
             return Ok(());
         }
@@ -266,22 +286,12 @@ impl State {
         self.control(from, &Head::Ask { to: id, challenge })
     }
 
-    fn admit(
-        &mut self,
-        id: PeerId,
-        route: Member,
-        cipher: Cipher,
-        ask: Option<Challenge>,
-        broadcasts: Window,
-        directs: Window,
-    ) -> Result<()> {
+    fn admit(&mut self, id: PeerId, peer: Peer, ask: Option<Challenge>) -> Result<()> {
         if self.peers.len() >= Peers::MAX_KNOWN {
             self.report.turned_away += 1;
             return Ok(());
         }
-        let heard = self.clock.now();
-        let sent = self.directs;
-        let peer = Peer { cipher, route, broadcasts, directs, sent, addressed: false, heard, silent: 0 };
+        let route = peer.route;
         self.peers.admit(id, peer);
         self.report.accepted += 1;
         self.events.push_back(Received::Joined(id));
@@ -297,18 +307,19 @@ impl State {
         ask: Option<Challenge>,
     ) -> Result<()> {
         let broadcast = self.broadcasts;
-        let direct = self.peers.get(id).map_or(self.directs, |peer| peer.sent);
+        let base = self.peers.asked(id).map_or(self.directs, |asked| asked.base);
+        let direct = self.peers.get(id).map_or(base, |peer| peer.sent);
         self.control(route, &Head::Answer { to: id, challenge, ask, broadcast, direct })
     }
 
     /// What a stranger is asked: the same until it answers or a beat or two have passed.
     fn question(&mut self, id: PeerId) -> Result<Challenge> {
-        if let Some(challenge) = self.peers.asked(id) {
-            return Ok(challenge);
+        if let Some(asked) = self.peers.asked(id) {
+            return Ok(asked.challenge);
         }
         let mut challenge = Challenge::default();
         self.random.fill(&mut challenge)?;
-        self.peers.ask(id, challenge);
+        self.peers.ask(id, challenge, self.directs);
         Ok(challenge)
     }
 

@@ -115,14 +115,14 @@ impl fmt::Debug for Cipher {
 }
 
 /// The salt of whoever sent this, if it is of our format and key.
-pub(crate) fn sender(bytes: &[u8], name: &[u8; NAME_LEN]) -> Result<Salt, Unreadable> {
+pub(crate) fn sender(bytes: &[u8], name: [u8; NAME_LEN]) -> Result<Salt, Unreadable> {
     match bytes.first() {
         Some(&FORMAT) => {}
         Some(_) => return Err(Unreadable::Version),
         None => return Err(Unreadable::Damaged),
     }
     let (key, rest) = bytes[1..].split_first_chunk::<NAME_LEN>().ok_or(Unreadable::Damaged)?;
-    if key != name {
+    if *key != name {
         return Err(Unreadable::Key);
     }
     rest.first_chunk().copied().ok_or(Unreadable::Damaged)
@@ -159,8 +159,8 @@ impl Instance {
         PeerId::of(&self.cipher.salt)
     }
 
-    pub(crate) fn name(&self) -> &[u8; NAME_LEN] {
-        &self.name
+    pub(crate) fn name(&self) -> [u8; NAME_LEN] {
+        self.name
     }
 
     /// How many messages it may still seal.

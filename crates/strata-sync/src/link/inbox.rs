@@ -92,8 +92,12 @@ impl Inbox {
     pub(crate) async fn next(&self) -> Option<Heard> {
         loop {
             let filled = self.filled.notified();
-            if let Some(answer) = self.state.lock().pop() {
-                return answer;
+            {
+                let mut state = self.state.lock();
+                let heard = state.pop();
+                if heard.is_some() || state.closed {
+                    return heard;
+                }
             }
             filled.await;
         }
@@ -101,17 +105,14 @@ impl Inbox {
 }
 
 impl State {
-    /// What is next: `None` if nobody knows yet. A loss goes before what is waiting, so that who reads anew because of it misses
-    /// nothing.
-    fn pop(&mut self) -> Option<Option<Heard>> {
+    /// What is next. A loss goes before what is waiting: who reads anew because of it misses nothing.
+    fn pop(&mut self) -> Option<Heard> {
         if std::mem::take(&mut self.lost) {
-            return Some(Some(Heard::Lost));
+            return Some(Heard::Lost);
         }
-        let Some(heard) = self.queue.pop_front() else {
-            return self.closed.then_some(None);
-        };
+        let heard = self.queue.pop_front()?;
         self.forget(&heard);
-        Some(Some(heard))
+        Some(heard)
     }
 
     fn forget(&mut self, heard: &Heard) {

@@ -1,5 +1,11 @@
-//! Links, groups and buses, with real parts: `support` has what moves them, the others are named after what they are about.
+//! Links, groups, buses, replicas and replication, with real parts: `support` has what moves them, the others are named after what they are
+//! about.
 
 mod group;
+#[cfg(unix)]
+mod links;
+#[cfg(unix)]
+mod processes;
 mod replica;
+mod shared;
 mod support;

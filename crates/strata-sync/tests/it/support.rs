@@ -160,3 +160,79 @@ pub(crate) fn settle<const N: usize>(groups: [&Group; N]) -> [Vec<Received>; N] 
         }
     }
 }
+
+/// The runtime's timer, for tests with real sockets.
+#[derive(Debug)]
+pub(crate) struct Tokio;
+
+impl Timer for Tokio {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+impl strata_core::Spawn for Tokio {
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        drop(tokio::spawn(task));
+    }
+}
+
+/// A link that can be cut. While it is, nothing passes, in either direction.
+#[derive(Clone, Debug)]
+pub(crate) struct Switched {
+    link: Arc<dyn Link>,
+    state: Arc<Mutex<Switch>>,
+}
+
+#[derive(Debug, Default)]
+struct Switch {
+    down: bool,
+    told: std::collections::VecDeque<Heard>,
+}
+
+impl Switched {
+    pub(crate) fn new(link: impl Link) -> Self {
+        Self { link: Arc::new(link), state: Arc::default() }
+    }
+
+    /// Cuts it or mends it. Whoever waits has to poll again.
+    pub(crate) fn turn(&self, down: bool) {
+        let mut state = self.state.lock().expect("lock");
+        state.down = down;
+        state.told.push_back(if down { Heard::Down } else { Heard::Up });
+    }
+
+    fn is_down(&self) -> bool {
+        self.state.lock().expect("lock").down
+    }
+}
+
+#[async_trait]
+impl Link for Switched {
+    fn broadcast(&self, message: Arc<[u8]>) {
+        if !self.is_down() {
+            self.link.broadcast(message);
+        }
+    }
+
+    fn send(&self, to: Member, message: Arc<[u8]>) {
+        if !self.is_down() {
+            self.link.send(to, message);
+        }
+    }
+
+    async fn next(&self) -> Option<Heard> {
+        loop {
+            let mut heard = self.link.next();
+            let next = std::future::poll_fn(|context| {
+                if let Some(told) = self.state.lock().expect("lock").told.pop_front() {
+                    return Poll::Ready((true, Some(told)));
+                }
+                heard.as_mut().poll(context).map(|heard| (!self.is_down(), heard))
+            });
+            if let (true, heard) = next.await {
+                return heard;
+            }
+        }
+    }
+}
