@@ -74,7 +74,8 @@ impl Handle {
     async fn remove_guarded(&self, name: &str, guard: Guard) -> Result<bool> {
         let op = Op { key: self.key(name)?, guard, write: Write::Remove };
         let committed = self.pipe.commit(Batch::one(self.pipe.now(), self.pipe.durability, op)).await?;
-        Ok(committed.outcomes.iter().any(|outcome| matches!(outcome.before, Before::Live(_))))
+        // The first is the removal's; what a journal added follows it.
+        Ok(committed.outcomes.first().is_some_and(|outcome| matches!(outcome.before, Before::Live(_))))
     }
 }
 

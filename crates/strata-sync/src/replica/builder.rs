@@ -11,9 +11,9 @@ use tokio::sync::{oneshot, watch};
 use super::changes::Tellers;
 use super::follower::{Follower, Pace};
 use super::held::Held;
-use super::standing::{Counts, Feed, Standing};
+use super::standing::{Counts, Standing};
 use super::todo::Asked;
-use super::{Replica, Shared};
+use super::{Feed, Replica, Shared};
 
 /// What a replica holds, how much of it, and how often it looks anew by itself.
 #[derive(Debug)]

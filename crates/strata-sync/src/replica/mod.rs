@@ -7,6 +7,7 @@
 
 mod builder;
 mod changes;
+mod feed;
 mod follower;
 mod held;
 mod standing;
@@ -21,8 +22,9 @@ use tokio::sync::{oneshot, watch};
 
 pub use builder::ReplicaBuilder;
 pub use changes::{Changes, ReplicaEvent};
+pub use feed::Feed;
 pub use follower::Follower;
-pub use standing::{Failure, Feed, Phase, ReplicaReport};
+pub use standing::{Failure, Phase, ReplicaReport};
 
 use changes::Tellers;
 use held::Held;
@@ -41,7 +43,7 @@ pub struct Replica<T> {
 }
 
 /// What a replica knows of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Look<T> {
     /// It has this value.
     Present(Arc<T>),
@@ -193,6 +195,17 @@ impl<T> Shared<T> {
 impl<T> Clone for Replica<T> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), stop: Arc::clone(&self.stop) }
+    }
+}
+
+impl<T> fmt::Debug for Look<T> {
+    /// Which of them it is, without the value.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Present(_) => "Present",
+            Self::Absent => "Absent",
+            Self::Unknown => "Unknown",
+        })
     }
 }
 

@@ -1,15 +1,8 @@
-//! How far a replica can be trusted: [`ReplicaReport`], its [`Phase`], and the [`Feed`] that says whether peers can be heard.
+//! How far a replica can be trusted: [`ReplicaReport`], its [`Phase`] and [`Failure`].
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use strata_core::{Error, ErrorKind, MaybeSend, MaybeSync, Timestamp};
-
-/// What brings the changes of peers to a handle, as far as a replica has to know.
-pub trait Feed: fmt::Debug + MaybeSend + MaybeSync + 'static {
-    /// Since when peers cannot be heard; `None` while they can.
-    fn cut_off_since(&self) -> Option<Timestamp>;
-}
+use strata_core::{Error, ErrorKind, Timestamp};
 
 /// How a replica stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +26,7 @@ pub struct ReplicaReport {
     pub phase: Phase,
     /// Since when.
     pub since: Timestamp,
-    /// Since when peers cannot be heard, where a [`Feed`] was given.
+    /// Since when peers cannot be heard, where a [`Feed`](super::Feed) was given.
     pub cut_off: Option<Timestamp>,
     /// Values it holds.
     pub held: usize,

@@ -7,5 +7,6 @@ mod links;
 #[cfg(unix)]
 mod processes;
 mod replica;
+mod replication;
 mod shared;
 mod support;
