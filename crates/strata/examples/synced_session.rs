@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use strata::native::{TokioSpawn, TokioTimer, system_clock};
 use strata::prelude::*;
-use strata::sync::replica::{Look, ReplicaEvent};
+use strata::sync::replica::{Changes, Look, ReplicaEvent};
 use strata::sync::{
     Group, GroupKey, InProcess, Recorder, Replica, Replication, ReplicationConfig, Scope, SharedBus,
 };
@@ -69,7 +69,7 @@ async fn one_store() -> Result<()> {
     println!("joined late, and shows {:?}", replica.get("ada"));
 
     sessions.modify("ada", |ada| ada.unread = 7).await?;
-    let origin = until(&mut changes, || replica.get("ada").is_some_and(|ada| ada.unread == 7)).await;
+    let origin = heard(&mut changes, || replica.get("ada").is_some_and(|ada| ada.unread == 7)).await;
     println!("changed in the other program: {:?}, {origin:?}", replica.get("ada"));
 
     sessions.clear().await?;
@@ -79,17 +79,19 @@ async fn one_store() -> Result<()> {
     Ok(())
 }
 
-/// Waits for the replica to come to it, and tells whose change that was, where it was told one by one.
-async fn until(changes: &mut strata::sync::replica::Changes, so: impl Fn() -> bool) -> Option<Origin> {
-    let mut origin = None;
-    while !so() {
-        match changes.next().await {
-            Some(ReplicaEvent::Changed(change)) => origin = Some(change.origin),
-            Some(_) => {}
-            None => break,
+/// Waits until it is so.
+async fn until(changes: &mut Changes, so: impl Fn() -> bool) {
+    while !so() && changes.next().await.is_some() {}
+}
+
+/// Waits until a change has made it so, and tells whose that was, where it was told one by one.
+async fn heard(changes: &mut Changes, so: impl Fn() -> bool) -> Option<Origin> {
+    while let Some(event) = changes.next().await {
+        if so() {
+            return if let ReplicaEvent::Changed(change) = event { Some(change.origin) } else { None };
         }
     }
-    origin
+    None
 }
 
 /// Windows and processes with data of their own: records travel, sealed for the group, and each program seals them again as it does.

@@ -4,10 +4,10 @@
 //! Run it with `cargo run -p strata --features tower-sessions-0-14 --example tower_sessions_drop_in`. It listens on a free port, visits itself and
 //! ends.
 
+use axum::Router;
 use axum::extract::Form;
 use axum::http::StatusCode;
 use axum::routing::{get, post};
-use axum::Router;
 use axum_login::tower_sessions::{Expiry, SessionManagerLayer, cookie::time::Duration};
 use axum_login::{AuthManagerLayerBuilder, AuthSession, AuthUser, AuthnBackend, UserId, login_required};
 use serde::Deserialize;
@@ -20,7 +20,9 @@ type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 #[tokio::main]
 async fn main() -> Outcome {
-    let db = strata::builder().memory().keys(Keys::ephemeral()).open().await?; // on disk: strata::open("./data")
+    let folder = tempfile::tempdir()?;
+    let keys = Keys::file(folder.path().join("key"));
+    let db = strata::builder().sled(folder.path().join("data")).keys(keys).open().await?; // or strata::open("./data")
 
     let store = StrataStore::new(&db)?; // was: MemoryStore::default()
 
@@ -136,7 +138,13 @@ async fn visit(address: &str, db: &Strata) -> Outcome {
 }
 
 /// One request: status, cookie, body.
-async fn ask(address: &str, method: &str, path: &str, cookie: &str, form: &str) -> Outcome<(u16, String, String)> {
+async fn ask(
+    address: &str,
+    method: &str,
+    path: &str,
+    cookie: &str,
+    form: &str,
+) -> Outcome<(u16, String, String)> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\nConnection: close\r\n\

@@ -76,6 +76,8 @@ pub use strata_adapter_keyring::{self as keyring, Keyring, KeyringConfig, Keyrin
 pub use strata_adapter_memory::{self as memory, MemoryConfig, MemoryStore};
 #[cfg(feature = "sled")]
 pub use strata_adapter_sled::{self as sled, SledConfig, SledStore};
+#[cfg(all(feature = "axum", not(target_arch = "wasm32")))]
+pub use strata_axum::{self as axum};
 pub use strata_core::{
     Atomicity, Batch, Before, Body, BoxFuture, Bus, Capabilities, Change, ChangeKind, Clock, Codec,
     Coherence, Collection, Committed, Cursor, Durability, Effect, Entries, Error, ErrorKind, Event, Expiry,
@@ -85,8 +87,6 @@ pub use strata_core::{
     ReferenceStore, Resealed, Result, Scan, Seal, Select, Selection, Set, Shape, Spawn, Staged, Store,
     StoreId, Subscription, Tag, Tags, Timer, Timestamp, Touch, Ttl, Value, Version, View, Write, Writes,
 };
-#[cfg(all(feature = "axum", not(target_arch = "wasm32")))]
-pub use strata_axum::{self as axum};
 #[cfg(feature = "crypto")]
 pub use strata_crypto::{self as crypto, Keys, Keyset, SystemRandom};
 #[cfg(all(feature = "http", not(target_arch = "wasm32")))]
