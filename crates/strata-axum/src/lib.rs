@@ -7,14 +7,18 @@
 //! | [`extract`] | [`Session`] for everybody, [`Auth`] and [`AuthSession`] for those who sign in |
 //! | [`cookie`] | cookies that cannot be written wrong, and how they are read |
 //! | [`csrf`] | requests that another site has made |
+//! | [`limit`] | how often clients may ask: a hook, and one that counts in memory |
 //! | [`reject`] | what a refused request is told |
+//! | [`routes`] | the server half of `strata-http`: tokens, logout, synchronised documents, analytics |
 //! | `tower_sessions` | sessions of tower-sessions in a Strata store, with the features of that name |
 
 pub mod cookie;
 pub mod csrf;
 pub mod extract;
 pub mod layer;
+pub mod limit;
 pub mod reject;
+pub mod routes;
 #[cfg(any(feature = "tower-sessions", feature = "tower-sessions-0-14"))]
 pub mod tower_sessions;
 
@@ -24,6 +28,7 @@ pub use extract::{Auth, AuthSession, Session};
 pub use layer::{SessionLayer, SessionLayerBuilder};
 pub use reject::Rejection;
 pub use request::Background;
+pub use routes::Routes;
 
 /// The examples of the README are compiled.
 #[cfg(doctest)]

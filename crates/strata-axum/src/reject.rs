@@ -104,6 +104,20 @@ impl Rejection {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed; its log says why")
     }
 
+    /// Asks to come back after this long; whole seconds, rounded up.
+    #[must_use]
+    pub const fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Without `Retry-After`: what was asked for may have been done, and a client that comes back at once finds that out.
+    #[must_use]
+    pub(crate) const fn uncertain(mut self) -> Self {
+        self.retry_after = None;
+        self
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.status

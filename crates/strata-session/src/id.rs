@@ -121,6 +121,16 @@ public_id! {
     VisitId, "parse visit id", "a visit id"
 }
 
+public_id! {
+    /// The name of one client's copy of a document: 128 random bits, written as 32 lower-case hexadecimal digits. It opens nothing.
+    ReplicaId, "parse replica id", "a replica id"
+}
+
+public_id! {
+    /// The name of one request to synchronise, the same at each retry: 128 random bits, written as 32 lower-case hexadecimal digits.
+    RequestId, "parse request id", "a request id"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,12 +9,14 @@
 //! | [`refresh`] | a server's refresh tokens: families, rotation, reuse |
 //! | [`migration`] | guests who become users |
 //! | [`fingerprint`] | how much a device looks like the one that signed in |
+//! | [`document`] | a document edited offline, reconciled with a server |
 //! | [`analytics`] | visits, their delivery, and what they tell |
 //! | [`security`] | what happened, as typed events |
 
 pub mod analytics;
 pub mod auth;
 pub mod basic;
+pub mod document;
 pub mod fingerprint;
 pub mod migration;
 pub mod refresh;
@@ -34,7 +36,7 @@ mod values;
 
 pub use basic::{Ids, LoadedSession, Session, SessionKind, Sessions, SessionsBuilder};
 pub use draft::{Draft, Edit};
-pub use id::{FamilyId, SessionId, VisitId};
+pub use id::{FamilyId, ReplicaId, RequestId, SessionId, VisitId};
 pub use limits::Limits;
 pub use session_values::SessionValues;
 pub use token::SessionToken;

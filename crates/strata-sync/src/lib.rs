@@ -19,3 +19,8 @@ pub use replication::{
     MemberReport, Recorder, Replication, ReplicationConfig, ReplicationReport, ReplicationRunning, Scope,
 };
 pub use shared::{BusRunning, SharedBus, SharedReport};
+
+/// The README's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -127,6 +127,9 @@ impl Exchange {
         if let Some(doomed) = state.doomed.take() {
             doomed.destroy().await?;
         }
+        if std::mem::take(&mut state.forget) {
+            state.cookie = Some(self.site.cookies.guest.unset()?);
+        }
         let token = match &mut state.now {
             Now::Open(loaded) if state.rotate => Some(loaded.rotate().await?),
             Now::Open(loaded) => {
@@ -156,7 +159,6 @@ impl Exchange {
         if self.credentials().bearer {
             return Ok(());
         }
-        state.forget = false;
         state.cookie = Some(self.site.cookies.guest.set(&token.expose(), self.site.guest_life)?);
         Ok(())
     }
@@ -183,9 +185,6 @@ impl Exchange {
             outcome.note(stored);
         }
         state.over = true;
-        if keep && state.forget && outcome.failed.is_none() {
-            state.cookie = self.site.cookies.guest.unset().ok();
-        }
         outcome.cookies.extend(state.cookie.take());
     }
 }

@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 /// A browser with a jar.
 #[derive(Clone)]
 pub(crate) struct Browser {
-    app: Router,
+    pub(crate) app: Router,
     pub(crate) jar: BTreeMap<String, String>,
     /// Sent with every request.
     pub(crate) extra: Vec<(&'static str, String)>,

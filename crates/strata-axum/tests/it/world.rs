@@ -36,7 +36,6 @@ impl Random for Tape {
 pub(crate) struct World {
     pub(crate) faulty: Arc<Faulty>,
     pub(crate) clock: Arc<ManualClock>,
-    pub(crate) db: Handle,
     pub(crate) sessions: Sessions,
     pub(crate) users: AuthSessions,
 }
@@ -55,7 +54,7 @@ impl World {
             .expect("a handle");
         let sessions = Sessions::new(&db).expect("sessions");
         let users = AuthSessions::new(&db).expect("users");
-        Self { faulty, clock, db, sessions, users }
+        Self { faulty, clock, sessions, users }
     }
 
     pub(crate) fn layer(&self) -> SessionLayer {

@@ -6,15 +6,15 @@ use strata_core::Random;
 
 /// The pauses after failures in a row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Backoff {
-    pub(super) first: Duration,
-    pub(super) longest: Duration,
+pub(crate) struct Backoff {
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
 }
 
 impl Backoff {
     /// A pause drawn evenly from nothing up to the first one doubled for each further failure, at least a millisecond. Without
     /// randomness it is the longest of these.
-    pub(super) fn pause(&self, failures: u32, random: &dyn Random) -> Duration {
+    pub(crate) fn pause(&self, failures: u32, random: &dyn Random) -> Duration {
         let doubled = self.first.saturating_mul(1 << failures.saturating_sub(1).min(20));
         let most = u64::try_from(doubled.min(self.longest).as_millis()).unwrap_or(u64::MAX).max(1);
         let mut drawn = [0; 8];

@@ -12,7 +12,7 @@
 //! - [`Insights`] tells what it came to.
 
 mod background;
-mod backoff;
+pub(crate) mod backoff;
 mod bounds;
 mod close;
 mod contention;

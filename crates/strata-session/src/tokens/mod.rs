@@ -18,7 +18,7 @@ mod policy;
 mod record;
 mod refresh;
 mod revocation;
-mod text;
+pub(crate) mod text;
 mod transport;
 
 pub use answer::TokenAnswer;

@@ -16,11 +16,11 @@ pub(super) const MAX_TEXT: usize = 16 * 1024;
 
 /// A token's text as records keep it.
 #[derive(Clone)]
-pub(super) struct Text(Zeroizing<String>);
+pub(crate) struct Text(Zeroizing<String>);
 
 impl Text {
     /// A text that a header can carry: 1 byte to 16 KiB of visible ASCII (RFC 6749, appendix A).
-    pub(super) fn checked(text: Zeroizing<String>) -> Result<Self, &'static str> {
+    pub(crate) fn checked(text: Zeroizing<String>) -> Result<Self, &'static str> {
         match text.len() {
             0 => Err("a token is empty"),
             len if len > MAX_TEXT => Err("a token is longer than 16 KiB"),
@@ -31,7 +31,7 @@ impl Text {
         }
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

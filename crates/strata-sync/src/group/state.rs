@@ -179,11 +179,11 @@ impl State {
             return Ok(()); // our own, as some links give it back
         }
         if let Some(peer) = self.peers.get(id) {
-            let (head, body) = peer.cipher.open_from(&salt, bytes)?;
+            let (head, body) = peer.cipher.open(bytes)?;
             self.on_known(id, from, &head, body);
         } else {
             let cipher = Cipher::derive(&self.key, salt);
-            let (head, _) = cipher.open_from(&salt, bytes)?;
+            let (head, _) = cipher.open(bytes)?;
             // Only the generator can fail here; the stranger is asked again when it is heard again.
             let _ = self.on_stranger(id, from, cipher, &head);
         }

@@ -87,13 +87,8 @@ impl Cipher {
         &self.salt
     }
 
-    /// What a message under this salt says.
-    pub(crate) fn open_from(&self, salt: &Salt, bytes: &[u8]) -> Result<(Head, Vec<u8>), Unreadable> {
-        if *salt == self.salt { self.open(bytes) } else { Err(Unreadable::Damaged) }
-    }
-
-    /// What a message of this sender says.
-    fn open(&self, bytes: &[u8]) -> Result<(Head, Vec<u8>), Unreadable> {
+    /// What a message of this sender says. Another salt would not be that of the key, and is bound to the message besides.
+    pub(crate) fn open(&self, bytes: &[u8]) -> Result<(Head, Vec<u8>), Unreadable> {
         let (prefix, sealed) = bytes.split_at_checked(PREFIX).ok_or(Unreadable::Damaged)?;
         let nonce =
             prefix.last_chunk().copied().map(Nonce::assume_unique_for_key).ok_or(Unreadable::Damaged)?;

@@ -92,6 +92,11 @@ impl ReplicationConfig {
         self.retention.saturating_sub(self.max_ahead * 2).max(self.retention / 2)
     }
 
+    /// How many bytes of records one message has room for.
+    pub(super) fn item_room(&self) -> usize {
+        self.max_message.saturating_sub(256)
+    }
+
     /// Records that die within this time are asked about: others may know of later activity.
     pub(super) fn horizon(&self) -> Duration {
         self.interval * 3

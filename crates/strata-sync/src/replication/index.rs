@@ -69,6 +69,7 @@ pub(super) struct Index {
     entries: BTreeMap<NameHash, Entry>,
     /// For each first byte, the hashes of its entries combined: kept, so that a digest that agrees costs nothing.
     roots: Vec<u64>,
+    tombstones: usize,
 }
 
 /// How many parts a digest has.
@@ -76,11 +77,15 @@ pub(super) const FANOUT: usize = 256;
 
 impl Index {
     pub(super) fn new() -> Self {
-        Self { entries: BTreeMap::new(), roots: vec![0; FANOUT] }
+        Self { entries: BTreeMap::new(), roots: vec![0; FANOUT], tombstones: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    pub(super) fn tombstones(&self) -> usize {
+        self.tombstones
     }
 
     pub(super) fn get(&self, hash: NameHash) -> Option<&Entry> {
@@ -106,19 +111,20 @@ impl Index {
             held: stored.life.is_some_and(|life| life.held),
             until: stored.life.map_or(0, |life| life.latest),
         };
-        let root = &mut self.roots[usize::from(hash.0[0])];
-        match self.entries.entry(hash) {
-            Slot::Occupied(slot) if stored.is_nothing() => *root ^= fingerprint(hash, slot.remove().told()),
-            Slot::Occupied(mut slot) => {
-                *root ^= fingerprint(hash, slot.get().told()) ^ fingerprint(hash, entry.told());
-                slot.insert(entry);
-            }
-            Slot::Vacant(_) if stored.is_nothing() => {}
+        let before = match self.entries.entry(hash) {
+            Slot::Occupied(slot) if stored.is_nothing() => Some(slot.remove()),
+            Slot::Occupied(mut slot) => Some(slot.insert(entry)),
+            Slot::Vacant(_) if stored.is_nothing() => None,
             Slot::Vacant(slot) => {
-                *root ^= fingerprint(hash, entry.told());
                 slot.insert(entry);
+                None
             }
-        }
+        };
+        let told = self.entries.get(&hash).map(Entry::told).unwrap_or_default();
+        let was = before.map(|entry| entry.told()).unwrap_or_default();
+        self.roots[usize::from(hash.0[0])] ^= fingerprint(hash, was) ^ fingerprint(hash, told);
+        self.tombstones -= usize::from(was.removed.is_some());
+        self.tombstones += usize::from(told.removed.is_some());
     }
 
     /// One number for each of the 256 parts below `prefix`, of at most two bytes.

@@ -31,8 +31,8 @@ pub(super) enum Body {
     Keys { first: NameHash, last: NameHash, states: Vec<(NameHash, State)> },
     /// The sender asks for these.
     Want(Vec<NameHash>),
-    /// Records and removals. After `again`, a digest tells whether there are more.
-    Records { items: Vec<Item>, again: bool },
+    /// Records and removals; an `answer` to `Keys` or `Want`, or news.
+    Records { items: Vec<Item>, answer: bool },
     /// These will soon die at the sender, for want of activity. Who knows of later activity?
     Ask(Vec<Activity>),
     /// So long do they live at the sender.

@@ -43,6 +43,10 @@ pub(super) struct Known {
     pub(super) origin: Option<u64>,
     pub(super) agreed: Option<Timestamp>,
     pub(super) in_step: bool,
+    /// How many of our questions it has not answered yet.
+    pub(super) awaited: u32,
+    /// Whether its answers changed anything.
+    pub(super) gained: bool,
 }
 
 /// Keeps one store in step with those of other peers.
@@ -62,6 +66,9 @@ pub struct Peer {
     pub(super) untold: u64,
     pub(super) withheld: u64,
     pub(super) failures: u64,
+    pub(super) pruned: Timestamp,
+    /// Where lists too long for one answer begin: elsewhere each time.
+    pub(super) turn: usize,
 }
 
 impl Peer {
@@ -98,6 +105,8 @@ impl Peer {
             untold: 0,
             withheld: 0,
             failures: 0,
+            pruned: Timestamp::EPOCH,
+            turn: 0,
         };
         peer.restore().await?;
         Ok(peer)
@@ -167,7 +176,7 @@ impl Peer {
                 self.on_keys(from, letter.origin, (first, last), &states).await
             }
             Body::Want(names) => self.on_want(from, letter.origin, &names).await,
-            Body::Records { items, again } => self.on_records(from, letter.origin, &items, again).await,
+            Body::Records { items, answer } => self.on_records(from, letter.origin, &items, answer).await,
             Body::Ask(lives) => self.on_ask(from, &lives).await,
             Body::Alive(lives) => self.on_alive(from, &lives).await,
         }
@@ -175,6 +184,10 @@ impl Peer {
 
     /// Time has passed: call it every [`interval`](ReplicationConfig::interval), give or take a tenth at random.
     pub async fn on_tick(&mut self) -> Result<()> {
+        for known in self.members.values_mut() {
+            // Questions or answers were lost.
+            known.awaited = 0;
+        }
         self.on_change().await?;
         self.prune().await?;
         self.ask_for_activity().await?;
@@ -203,7 +216,7 @@ impl Peer {
             members: members.collect(),
             pending: self.recorder.waiting(),
             keys: self.index.len(),
-            tombstones: self.index.iter().filter(|(_, entry)| entry.state.removed.is_some()).count(),
+            tombstones: self.index.tombstones(),
             untold: self.untold,
             withheld: self.withheld,
             failures: self.failures,
@@ -222,12 +235,19 @@ impl Peer {
             news.lost = false;
         }
         let mut items = Vec::new();
+        let mut size = 0;
         for key in &news.changed {
             self.settle(key).await?;
             if self.members.is_empty() {
                 continue;
             }
-            items.extend(self.item(key).await?);
+            let item = self.item(key).await?;
+            size += item.as_ref().map_or(0, Item::size);
+            items.extend(item);
+            if size > self.config.max_message {
+                size = 0;
+                self.push(std::mem::take(&mut items))?;
+            }
         }
         news.changed.clear();
         self.push(items)
@@ -268,8 +288,8 @@ impl Peer {
     }
 
     /// Sends items in messages of bounded size; those too large for one are counted.
-    pub(super) fn send_items(&mut self, to: Option<Member>, items: Vec<Item>, again: bool) -> Result<()> {
-        let room = self.config.max_message.saturating_sub(256);
+    pub(super) fn send_items(&mut self, to: Option<Member>, items: Vec<Item>, answer: bool) -> Result<()> {
+        let room = self.config.item_room();
         let mut batch = Vec::new();
         let mut size = 0;
         for item in items {
@@ -278,18 +298,25 @@ impl Peer {
                 continue;
             }
             if size + item.size() > room || batch.len() == super::message::MOST {
-                self.send(to, Body::Records { items: std::mem::take(&mut batch), again })?;
+                self.send(to, Body::Records { items: std::mem::take(&mut batch), answer })?;
                 size = 0;
             }
             size += item.size();
             batch.push(item);
         }
-        if batch.is_empty() { Ok(()) } else { self.send(to, Body::Records { items: batch, again }) }
+        if batch.is_empty() && !answer {
+            Ok(())
+        } else {
+            self.send(to, Body::Records { items: batch, answer })
+        }
     }
 
     pub(super) fn send(&mut self, to: Option<Member>, body: Body) -> Result<()> {
         if self.members.is_empty() {
             return Ok(());
+        }
+        if let (Some(to), Body::Keys { .. } | Body::Want(_)) = (to, &body) {
+            self.members.entry(to).or_default().awaited += 1;
         }
         let origin = self.identity.origin;
         let letter = Letter { origin, stamp: self.recorder.clock.stamp(origin), body };

@@ -16,9 +16,7 @@ use crate::link::Member;
 /// Parts of at most this many states are listed, larger ones divided again.
 const LEAF: usize = 64;
 /// How many messages one digest is answered with; the next one goes on.
-const ANSWERS: usize = 64;
-/// How many records are read for one message.
-const READ: usize = 256;
+const ANSWERS: usize = 16;
 /// How long a stored agreement may lag behind when nothing has changed, as a part of the retention.
 const LAG: u32 = 64;
 
@@ -145,10 +143,7 @@ impl Peer {
         if !wanted.is_empty() {
             self.send(Some(from), Body::Want(wanted))?;
         }
-        // A life that they hold as well may be told however long ago it was born.
-        let items = self.items(&shared).await?;
-        self.send_items(Some(from), items, true)?;
-        self.send_records(from, origin, &owed).await
+        self.answer(from, origin, shared, owed).await
     }
 
     /// Whether what they know is more than a removal that nobody needs to remember any more.
@@ -188,21 +183,47 @@ impl Peer {
 
     pub(super) async fn on_want(&mut self, from: Member, origin: u64, names: &[NameHash]) -> Result<()> {
         self.on_change().await?;
-        self.send_records(from, origin, names).await
+        self.answer(from, origin, Vec::new(), names.to_vec()).await
     }
 
-    async fn send_records(&mut self, to: Member, origin: u64, names: &[NameHash]) -> Result<()> {
-        let items = self.items(names).await?;
-        let items = self.presentable(origin, items);
+    /// Answers with as many of these records as one message holds, perhaps with none: whoever asked counts answers.
+    async fn answer(
+        &mut self,
+        to: Member,
+        origin: u64,
+        mut shared: Vec<NameHash>,
+        mut owed: Vec<NameHash>,
+    ) -> Result<()> {
+        let mut room = self.config.item_room();
+        // A life that they hold as well may be told however long ago it was born.
+        let mut items = self.items(&mut shared, &mut room).await?;
+        let others = self.items(&mut owed, &mut room).await?;
+        items.extend(self.presentable(origin, others));
+        items.truncate(MOST);
         self.send_items(Some(to), items, true)
     }
 
-    async fn items(&mut self, names: &[NameHash]) -> Result<Vec<Item>> {
-        let mut items = Vec::new();
-        for hash in names.iter().take(READ) {
-            let Some(key) = self.index.get(*hash).map(|entry| entry.key.clone()) else { continue };
-            items.extend(self.item(&key).await?);
+    /// As many as one message holds. The others have their turn later, so that some which are refused there keep none from it.
+    async fn items(&mut self, names: &mut [NameHash], room: &mut usize) -> Result<Vec<Item>> {
+        if names.len() > MOST / 2 {
+            names.rotate_left(self.turn % names.len());
         }
+        let mut items = Vec::new();
+        for (place, hash) in names.iter().take(MOST).enumerate() {
+            let Some(key) = self.index.get(*hash).map(|entry| entry.key.clone()) else { continue };
+            let Some(item) = self.item(&key).await? else { continue };
+            if item.size() > self.config.item_room() {
+                self.untold += 1;
+                continue;
+            }
+            if item.size() > *room {
+                self.turn = self.turn.wrapping_add(place);
+                return Ok(items);
+            }
+            *room -= item.size();
+            items.push(item);
+        }
+        self.turn = self.turn.wrapping_add(names.len().min(MOST));
         Ok(items)
     }
 
@@ -211,17 +232,24 @@ impl Peer {
         from: Member,
         origin: u64,
         items: &[Item],
-        again: bool,
+        answer: bool,
     ) -> Result<()> {
         let (now, after) = (self.handle.clock().now(), self.config.stale_after());
         let base = self.contacts.stale_with(origin, now, after);
-        let mut changed = false;
+        let mut gained = false;
         for item in items {
-            changed |= self.apply(item, base).await?;
+            gained |= self.apply(item, base).await?;
         }
-        if again && changed {
-            self.on_change().await?;
-            self.send_digest(Some(from), &[])?;
+        if answer { self.answered(from, gained) } else { Ok(()) }
+    }
+
+    /// A question was answered. After the last one both compare again, if that has brought them nearer.
+    fn answered(&mut self, from: Member, gained: bool) -> Result<()> {
+        let Some(known) = self.members.get_mut(&from) else { return Ok(()) };
+        known.gained |= gained;
+        known.awaited = known.awaited.saturating_sub(1);
+        if known.awaited == 0 && std::mem::take(&mut known.gained) {
+            return self.send_digest(Some(from), &[]);
         }
         Ok(())
     }

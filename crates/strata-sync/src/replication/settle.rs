@@ -206,6 +206,10 @@ impl Peer {
     /// Forgets a removal, or a life that is only remembered, once nothing older can arrive.
     pub(super) async fn prune(&mut self) -> Result<()> {
         let now = self.handle.clock().now();
+        if now.since(self.pruned) < self.config.retention / 256 {
+            return Ok(());
+        }
+        self.pruned = now;
         let retained =
             |stamp: Stamp| now.since(Timestamp::from_millis(stamp.millis())) <= self.config.retention;
         let due: Vec<Key> = self

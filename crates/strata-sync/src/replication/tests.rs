@@ -102,7 +102,7 @@ fn told_life(item: &mut Item) -> &mut Life {
 fn a_sound_item_is_taken() {
     let mut victim = Victim::new(Scope::all());
     let item = victim.item("a");
-    victim.told(Body::Records { items: vec![item], again: false });
+    victim.told(Body::Records { items: vec![item], answer: false });
     assert_eq!(victim.records(), ["a", "~strata:sync:state:=a"]);
     assert!(victim.peer.report().dropped.is_empty());
 }
@@ -129,7 +129,7 @@ fn s38_items_that_cannot_be_are_counted_and_change_nothing() {
             told_record(item).body = Value::Plain { codec: 2, shape: 9, bytes: vec![1] };
         }),
         ("a deadline past the year 9999", Refusal::Invalid, |item| {
-            told_record(item).expiry[0] = u64::MAX - 1
+            told_record(item).expiry[0] = u64::MAX - 1;
         }),
         ("an idle time that moves nothing", Refusal::Invalid, |item| told_record(item).expiry[1] = 5),
         ("a tag that cannot be", Refusal::Invalid, |item| told_record(item).tags = vec!["\n".to_owned()]),
@@ -150,7 +150,7 @@ fn s38_items_that_cannot_be_are_counted_and_change_nothing() {
         let mut victim = Victim::new(Scope::only(["cart:*"]).expect("globs"));
         let mut item = victim.item("cart:a");
         spoil(&mut item);
-        victim.told(Body::Records { items: vec![item], again: true });
+        victim.told(Body::Records { items: vec![item], answer: true });
         assert_eq!(victim.dropped(refusal), 1, "{what}: {:?}", victim.peer.report().dropped);
         assert_eq!(victim.records(), [""; 0], "{what}");
         assert_eq!(victim.peer.take_outgoing(), [], "{what} is answered by nothing");
@@ -165,7 +165,7 @@ fn stamps_of_the_year_9999_are_refused_and_poison_no_clock() {
     *told_life(&mut born) = Life { birth: far, change: far };
     told_life(&mut changed).change = far;
     removed = Item { removed: Some(far), life: None, ..removed };
-    victim.told(Body::Records { items: vec![born, changed, removed], again: false });
+    victim.told(Body::Records { items: vec![born, changed, removed], answer: false });
     assert_eq!(victim.dropped(Refusal::Ahead), 3);
     let hash = NameHash::FIRST;
     let states = vec![(hash, State::new(Some(far), None))];
@@ -181,7 +181,7 @@ fn stamps_of_the_year_9999_are_refused_and_poison_no_clock() {
     let mut near = victim.item("d");
     let ahead = victim.stamp(victim.peer.config.max_ahead.as_secs() * 1000);
     *told_life(&mut near) = Life { birth: ahead, change: ahead };
-    victim.told(Body::Records { items: vec![near], again: false });
+    victim.told(Body::Records { items: vec![near], answer: false });
     assert_eq!(victim.records().len(), 2);
 }
 
@@ -189,7 +189,7 @@ fn stamps_of_the_year_9999_are_refused_and_poison_no_clock() {
 fn messages_damaged_anywhere_are_counted_or_harmless() {
     let mut victim = Victim::new(Scope::all());
     let bodies = [
-        Body::Records { items: vec![victim.item("a")], again: true },
+        Body::Records { items: vec![victim.item("a")], answer: true },
         Body::Digest { prefix: vec![1], parts: vec![3; FANOUT] },
         Body::Keys {
             first: NameHash::FIRST,
@@ -258,6 +258,7 @@ fn a_record_too_large_for_a_message_is_counted_and_keeps_no_other_back() {
     let mut victim = Victim::new(Scope::all());
     victim.peer.config.max_message = 600;
     victim.told(Body::Want(Vec::new()));
+    assert_eq!(victim.peer.take_outgoing().len(), 1, "every question is answered");
     let handle = victim.peer.handle.clone();
     block_on(async {
         handle.set("large", &"x".repeat(900)).await.expect("set");
@@ -274,7 +275,7 @@ fn debug_output_shows_no_value() {
     let mut item = victim.item("a");
     told_record(&mut item).body = Value::Plain { codec: 2, shape: 0, bytes: b"\"hunter2\"".to_vec() };
     assert!(!format!("{item:?}").contains("104, 117"), "{item:?}");
-    victim.told(Body::Records { items: vec![item], again: false });
+    victim.told(Body::Records { items: vec![item], answer: false });
     victim.told(Body::Want(vec![NameHash::of(&strata_core::Key::new("a").expect("key"))]));
     let sent = victim.peer.take_outgoing();
     let shown = format!("{:?} {sent:?}", victim.peer);

@@ -298,8 +298,26 @@ fn a_full_queue_is_told() {
 }
 
 #[test]
+fn one_greeting_is_enough_for_both() {
+    let hub = InProcess::new();
+    let beats = Beats::default();
+    let ada = member(hub.join(), &key(), &beats);
+    let shy = Tapped::new(hub.join());
+    let mut said = 0;
+    shy.only(move |_| {
+        said += 1;
+        said > 2 // neither to all nor to Ada
+    });
+    let bob = member(shy, &key(), &beats);
+    assert_eq!(settle([&ada, &bob]), [[Received::Joined(bob.id())], [Received::Joined(ada.id())]]);
+}
+
+#[test]
 fn who_is_silent_for_three_beats_has_left_and_is_welcome_again() {
     let world = world();
+    world.ada.send(world.bob.id(), NEWS, b"early").expect("sent");
+    let early = world.tap.sent().pop().expect("sent");
+    assert_eq!(bodies(&settle([&world.ada, &world.bob])[1]), [b"early"]);
     world.tap.only(|_| false);
     for beat in 0..3 {
         assert_eq!(world.bob.peers(), [world.ada.id()], "beat {beat}");
@@ -311,11 +329,12 @@ fn who_is_silent_for_three_beats_has_left_and_is_welcome_again() {
     world.beats.tell();
     let [_, bobs] = settle([&world.ada, &world.bob]);
     assert_eq!(bobs, [Received::Joined(world.ada.id())], "she never forgot him, so only he asked");
+    assert_eq!(world.bob_gets(&early), [], "a recording of before");
     world.ada.send(world.bob.id(), NEWS, b"hello again").expect("sent");
     world.bob.send(world.ada.id(), NEWS, b"hello again").expect("sent");
     let [adas, bobs] = settle([&world.ada, &world.bob]);
     assert_eq!(bodies(&adas), [b"hello again"]);
-    assert_eq!(bodies(&bobs), [b"hello again"], "his numbers for her go on where they were");
+    assert_eq!(bobs, [message(world.ada.id(), b"hello again")], "her numbers for him go on where they were");
 }
 
 #[test]
@@ -360,6 +379,34 @@ fn a_link_that_was_down_says_so_and_peers_join_again() {
     drop(bobs);
     bob.broadcast(NEWS, b"heard").expect("sent");
     assert_eq!(bodies(&settle([&ada, &bob])[0]), [b"heard"]);
+}
+
+#[test]
+fn two_who_forgot_each_other_go_on_behind_all_that_was_recorded() {
+    let hub = InProcess::new();
+    let beats = Beats::default();
+    let tap = Tapped::new(hub.join());
+    let switch = Switched::new(tap.clone());
+    let link = hub.join();
+    let (eve, bobs) = (hub.join(), link.member());
+    let (ada, bob) = (member(switch.clone(), &key(), &beats), member(link, &key(), &beats));
+    settle([&ada, &bob]);
+    ada.send(bob.id(), NEWS, b"early").expect("sent");
+    let early = tap.sent().pop().expect("sent");
+    assert_eq!(bodies(&settle([&ada, &bob])[1]), [b"early"]);
+    switch.turn(true);
+    for _ in 0..3 {
+        beats.tell();
+        settle([&ada, &bob]);
+    }
+    assert_eq!((ada.peers(), bob.peers()), (vec![], vec![]));
+    switch.turn(false);
+    let [_, again] = settle([&ada, &bob]);
+    assert_eq!(again, [Received::Joined(ada.id())]);
+    eve.send(bobs, early);
+    assert_eq!(drain(&bob), [], "a recording of before");
+    ada.send(bob.id(), NEWS, b"late").expect("sent");
+    assert_eq!(settle([&ada, &bob])[1], [message(ada.id(), b"late")]);
 }
 
 #[test]

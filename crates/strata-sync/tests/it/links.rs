@@ -361,6 +361,23 @@ async fn a_slow_reader_is_told_of_its_loss_and_nobodys_memory_grows() {
 }
 
 #[tokio::test]
+async fn what_a_sender_cannot_hold_is_loss_to_its_peer() {
+    let (_above, path) = folder();
+    let one = prepared(&path).queue(Queue { messages: 4, bytes: 1000 }).join().await.expect("joined");
+    let other = joined(&path).await;
+    for link in [&one, &other] {
+        assert!(matches!(next(link).await, Heard::Joined(_)));
+    }
+    (0..100).for_each(|_| one.broadcast(bytes("burst")));
+    assert_eq!(one.report().unsent, 96);
+    assert_eq!(next(&other).await, Heard::Lost);
+    for _ in 0..4 {
+        assert!(matches!(next(&other).await, Heard::Message { .. }));
+    }
+    assert_eq!((other.report().unread, poll(other.next())), (0, None));
+}
+
+#[tokio::test]
 async fn a_message_that_no_frame_holds_is_loss_and_breaks_nothing() {
     let (_above, path) = folder();
     let (one, other) = two(&path).await;
@@ -391,9 +408,14 @@ async fn a_socket_or_folder_that_somebody_removed_is_made_again() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_made_again() {
+async fn a_connection_that_breaks_is_made_again_at_once() {
     let (_above, path) = folder();
-    let (one, other) = two(&path).await;
+    let hour = Duration::from_hours(1);
+    let one = prepared(&path).rescan(hour).join().await.expect("joined");
+    let other = prepared(&path).rescan(hour).join().await.expect("joined");
+    for link in [&one, &other] {
+        assert!(matches!(next(link).await, Heard::Joined(_)));
+    }
     // Somebody takes the name of `other`: the connection that `one` has of it counts as broken.
     let names = sockets(&path);
     for (target, claimed) in [(&names[0], &names[1]), (&names[1], &names[0])] {

@@ -187,3 +187,30 @@ fn a_copy_of_a_store_parts_from_its_twin() {
     assert!(world.nodes.iter().all(|node| node.get("key") == Some((9, 0))));
     in_step(&world);
 }
+
+/// A newcomer takes up thousands of records at one meeting, in messages of bounded size, and few are said twice.
+#[test]
+fn a_newcomer_takes_up_everything_at_once() {
+    let config = config().max_message(16 * 1024);
+    let mut world = World::with(1, &config, &Scope::all());
+    block_on(async {
+        for number in 0..3000_u64 {
+            world.nodes[0].db.set(&format!("key:{number}"), &(number, 0_u64)).await.expect("set");
+        }
+    });
+    world.flow();
+    world.add(&config, &Scope::all());
+    let mut bytes = 0;
+    let mut longest = 0;
+    while !world.flying.is_empty() {
+        let message = world.flying.remove(0);
+        bytes += message.bytes.len();
+        longest = longest.max(message.bytes.len());
+        world.deliver(&message);
+    }
+    assert_eq!(world.nodes[1].peer.report().keys, 3000);
+    assert!(longest <= 16 * 1024, "{longest} bytes in one message");
+    assert!(bytes < 3_000_000, "{bytes} bytes for 3000 records");
+    world.tick();
+    in_step(&world);
+}

@@ -29,7 +29,7 @@ async fn joined(hub: &InProcess) -> (Handle, ReplicationRunning) {
 }
 
 async fn change(events: &mut Subscription) -> Change {
-    let wait = tokio::time::timeout(Duration::from_secs(60), events.next());
+    let wait = tokio::time::timeout(Duration::from_mins(1), events.next());
     match wait.await.expect("peers hear each other").expect("the handle lives") {
         Event::Change(change) => change,
         Event::Lagged(_) => panic!("nothing was lost"),
