@@ -9,6 +9,7 @@ pub mod listing;
 pub mod memory;
 pub mod open;
 pub mod purge;
+pub mod replica;
 pub mod space;
 pub mod tokens;
 pub mod touch;
@@ -20,8 +21,9 @@ use crate::section::Section;
 pub type Run = fn(Effort) -> Section;
 
 /// Every table, by name, in the order of the report.
-pub const ALL: [(&str, Run); 12] = [
+pub const ALL: [(&str, Run); 13] = [
     ("memory", memory::run),
+    ("replica", replica::run),
     ("touch", touch::run),
     ("space", space::run),
     ("disk", disk::run),

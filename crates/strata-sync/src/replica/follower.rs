@@ -344,6 +344,6 @@ impl<T> Drop for Follower<T> {
 impl<T> fmt::Debug for Follower<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let phase: Phase = self.shared.standing.borrow().phase;
-        f.debug_struct("Follower").field("phase", &phase).field("todo", &self.ears.todo.is_empty()).finish()
+        f.debug_struct("Follower").field("phase", &phase).finish_non_exhaustive()
     }
 }

@@ -135,9 +135,8 @@ impl<T> Replica<T> {
     /// How old an answer may be at most, as far as the replica knows: zero in step, since when it is not, otherwise. `None` before it
     /// was loaded for the first time.
     pub fn staleness(&self) -> Option<Duration> {
-        let now = self.shared.now();
-        let old_since = self.shared.standing.borrow().old_since(self.shared.cut_off())?;
-        Some(old_since.map_or(Duration::ZERO, |since| now.since(since)))
+        let (now, cut_off) = (self.shared.now(), self.shared.cut_off());
+        self.shared.standing.borrow().staleness(now, cut_off)
     }
 
     /// How it stands, and what it has done.

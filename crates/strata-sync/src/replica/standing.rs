@@ -1,6 +1,7 @@
 //! How far a replica can be trusted: [`ReplicaReport`], its [`Phase`] and [`Failure`].
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use strata_core::{Error, ErrorKind, Timestamp};
 
@@ -72,14 +73,11 @@ impl Standing {
         Self { phase: Phase::Loading, since: now, loaded: false, last_failure: None }
     }
 
-    /// Since when answers may be old, if they may; nothing before the first load.
-    pub(super) fn old_since(&self, cut_off: Option<Timestamp>) -> Option<Option<Timestamp>> {
+    /// How old answers may be at `now`; nothing before the first load.
+    pub(super) fn staleness(&self, now: Timestamp, cut_off: Option<Timestamp>) -> Option<Duration> {
         let own = (self.phase != Phase::InStep).then_some(self.since);
-        let since = match (own, cut_off) {
-            (Some(own), Some(cut)) => Some(own.min(cut)),
-            (own, cut) => own.or(cut),
-        };
-        self.loaded.then_some(since)
+        let since = own.into_iter().chain(cut_off).min();
+        self.loaded.then(|| since.map_or(Duration::ZERO, |since| now.since(since)))
     }
 
     /// All that was heard has been read.
