@@ -10,6 +10,7 @@ pub mod listing;
 pub mod memory;
 pub mod open;
 pub mod purge;
+pub mod replica;
 pub mod space;
 pub mod tokens;
 pub mod touch;
@@ -23,6 +24,7 @@ pub type Run = fn(Effort) -> Section;
 /// Every table, by name, in the order of the report.
 pub const ALL: [(&str, Run); 13] = [
     ("memory", memory::run),
+    ("replica", replica::run),
     ("touch", touch::run),
     ("space", space::run),
     ("disk", disk::run),

@@ -10,6 +10,7 @@
 //! | [`limit`] | how often clients may ask: a hook, and one that counts in memory |
 //! | [`reject`] | what a refused request is told |
 //! | [`routes`] | the server half of `strata-http`: tokens, logout, synchronised documents, analytics |
+//! | `tower_sessions` | sessions of tower-sessions in a Strata store, with the features of that name |
 
 pub mod cookie;
 pub mod csrf;
@@ -18,6 +19,8 @@ pub mod layer;
 pub mod limit;
 pub mod reject;
 pub mod routes;
+#[cfg(any(feature = "tower-sessions", feature = "tower-sessions-0-14"))]
+pub mod tower_sessions;
 
 mod request;
 mod verify;

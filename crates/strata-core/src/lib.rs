@@ -42,8 +42,8 @@ pub use envelope::Envelope;
 pub use error::{Error, ErrorKind, Result};
 pub use expiry::Expiry;
 pub use handle::{
-    Body, Entries, Export, Exported, FromPeer, Handle, HandleBuilder, Imported, Info, Keys, Lifted, Needs,
-    Purged, Resealed, Selection, Set, Staged, Touch, Ttl, View, Writes,
+    Body, Entries, Export, Exported, FromPeer, Handle, HandleBuilder, Imported, Info, Inspections, Keys,
+    Lifted, Needs, Purged, Resealed, Selection, Set, Staged, Touch, Ttl, View, Writes,
 };
 pub use journal::Journal;
 pub use key::{Key, KeyPrefix, Tag, Tags};

@@ -38,6 +38,10 @@
 //! | `crypto` | sealing, keysets, key sources |
 //! | `ttl` | policies, the steady clock, the sweeper |
 //! | `session` | session managers |
+//! | `sync` | buses, replicas, replication |
+//! | `http` | clients of the HTTP routes |
+//! | `axum` | layer, extractors and routes of a server |
+//! | `tower-sessions`, `tower-sessions-0-14` | a store for applications of tower-sessions 0.15, and 0.14 |
 
 #[cfg(feature = "ttl")]
 mod background;
@@ -53,6 +57,8 @@ pub mod prelude;
 mod protect;
 mod report;
 mod span;
+#[cfg(all(feature = "sync", not(target_arch = "wasm32")))]
+mod step;
 #[cfg(feature = "ttl")]
 mod sweeping;
 mod time;
@@ -70,6 +76,8 @@ pub use strata_adapter_keyring::{self as keyring, Keyring, KeyringConfig, Keyrin
 pub use strata_adapter_memory::{self as memory, MemoryConfig, MemoryStore};
 #[cfg(feature = "sled")]
 pub use strata_adapter_sled::{self as sled, SledConfig, SledStore};
+#[cfg(all(feature = "axum", not(target_arch = "wasm32")))]
+pub use strata_axum::{self as axum};
 pub use strata_core::{
     Atomicity, Batch, Before, Body, BoxFuture, Bus, Capabilities, Change, ChangeKind, Clock, Codec,
     Coherence, Collection, Committed, Cursor, Durability, Effect, Entries, Error, ErrorKind, Event, Expiry,
@@ -81,8 +89,12 @@ pub use strata_core::{
 };
 #[cfg(feature = "crypto")]
 pub use strata_crypto::{self as crypto, Keys, Keyset, SystemRandom};
+#[cfg(all(feature = "http", not(target_arch = "wasm32")))]
+pub use strata_http::{self as http};
 #[cfg(feature = "session")]
 pub use strata_session::{self as session};
+#[cfg(all(feature = "sync", not(target_arch = "wasm32")))]
+pub use strata_sync::{self as sync, Replica};
 #[cfg(feature = "ttl")]
 pub use strata_ttl::{self as ttl, Policy};
 #[cfg(all(feature = "crypto", not(target_arch = "wasm32")))]

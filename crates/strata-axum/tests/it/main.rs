@@ -11,6 +11,8 @@ mod requests;
 mod routes;
 mod sockets;
 mod tokens;
+#[cfg(feature = "tower-sessions")]
+mod tower_sessions;
 #[path = "../../../strata-session/tests/it/traced.rs"]
 mod traced;
 mod world;

@@ -15,6 +15,7 @@ mod refresh;
 mod sealing;
 mod server_sync;
 mod sessions;
+mod sync;
 mod tokens;
 mod values;
 
@@ -75,6 +76,8 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground, no_keyring: bool) -> Result<
     tour.step("the system's keyring", keyring::secrets(no_keyring)).await?;
     tour.step("edited offline, merged", server_sync::document(&ground)).await?;
     tour.step("visits counted once", analytics::visits(&ground)).await?;
+    tour.step("two programs in step", sync::one_store()).await?;
+    tour.step("two stores in step", sync::a_store_each()).await?;
     tour.step("key rotation", sealing::rotation(db)).await?;
     tour.step("kill -9 in mid-writing", crash::kill(&ground)).await?;
     tour.step("close and reopen", ground.reopen()).await

@@ -29,7 +29,7 @@ pub use read::{Info, View};
 pub use select::Selection;
 pub use sweep::Purged;
 pub use transfer::{Body, Export, Exported, Imported, Resealed};
-pub use walk::{Entries, Keys};
+pub use walk::{Entries, Inspections, Keys};
 pub use write::Set;
 pub use writes::{Staged, Writes};
 

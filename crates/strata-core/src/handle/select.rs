@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::pipe::Pipe;
-use super::walk::{Entries, Keys, Walk};
+use super::walk::{Entries, Inspections, Keys, Walk};
 use super::{Handle, Info};
 use crate::batch::{Batch, Before, Guard, Op, Ops, Write};
 use crate::codec::Value;
@@ -193,6 +193,11 @@ impl<'h> Selection<'h> {
             }
         }
         Ok(infos)
+    }
+
+    /// The same one by one, without a limit, whole names: see [`Inspections`].
+    pub fn inspections<T: Value>(self) -> Inspections<'h, T> {
+        Inspections::new(self.walk())
     }
 
     /// Values, all read as one type, each with its name and what is known of its record. No activity.

@@ -1,4 +1,4 @@
-//! Walking a selection page by page: [`Walk`], and the streams [`Keys`] and [`Entries`] made of it.
+//! Walking a selection page by page: [`Walk`], the streams [`Keys`] and [`Entries`] made of it, and [`Inspections`].
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::Handle;
+use super::read::Info;
 use super::select::{Filter, Reason};
 use crate::bounds::BoxFuture;
 use crate::codec::Value;
@@ -187,5 +188,44 @@ impl<T: Value> Stream for Entries<'_, T> {
 impl<T> fmt::Debug for Entries<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entries").finish_non_exhaustive()
+    }
+}
+
+/// Names of records, each with its value and what is known of it, page by page. What a replica loads itself by.
+#[must_use = "nothing is read until `next` is awaited"]
+pub struct Inspections<'h, T> {
+    walk: Walk<'h>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<'h, T> Inspections<'h, T> {
+    pub(super) fn new(walk: Walk<'h>) -> Self {
+        Self { walk, value: PhantomData }
+    }
+}
+
+impl<T: Value> Inspections<'_, T> {
+    /// The next record, by its whole name. The outer error ends the walk; the inner one is of this record alone.
+    pub async fn next(&mut self) -> Option<Result<(Key, Result<(T, Info)>)>> {
+        loop {
+            let (key, record) = match self.walk.next().await? {
+                Ok(found) => found,
+                Err(error) => return Some(Err(error)),
+            };
+            if record.is_dead(self.walk.now) {
+                continue;
+            }
+            match self.walk.handle.inspected(&key, &record, self.walk.now).transpose() {
+                // Past its sealed cap: as good as gone.
+                None => {}
+                Some(inspected) => return Some(Ok((key, inspected))),
+            }
+        }
+    }
+}
+
+impl<T> fmt::Debug for Inspections<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inspections").finish_non_exhaustive()
     }
 }

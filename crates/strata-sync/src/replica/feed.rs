@@ -1,0 +1,26 @@
+//! What brings the changes of peers to a handle, as far as a replica has to know: [`Feed`].
+
+use std::fmt;
+
+use strata_core::{MaybeSend, MaybeSync, Timestamp};
+
+use crate::replication::Replication;
+use crate::shared::SharedBus;
+
+/// Whether peers can be heard.
+pub trait Feed: fmt::Debug + MaybeSend + MaybeSync + 'static {
+    /// Since when peers cannot be heard; `None` while they can.
+    fn cut_off_since(&self) -> Option<Timestamp>;
+}
+
+impl Feed for SharedBus {
+    fn cut_off_since(&self) -> Option<Timestamp> {
+        self.report().group.down_since
+    }
+}
+
+impl Feed for Replication {
+    fn cut_off_since(&self) -> Option<Timestamp> {
+        self.group().report().down_since
+    }
+}
