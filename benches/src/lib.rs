@@ -13,6 +13,7 @@ pub mod reasons;
 pub mod record;
 pub mod report;
 pub mod section;
+pub mod soak;
 pub mod spin;
 pub mod subject;
 pub mod table;

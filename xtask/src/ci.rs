@@ -8,7 +8,7 @@ use crate::report::{Step, clock, run_steps};
 use crate::run::{During, Failure, NO_BUS, Result, cargo, is_installed, run as execute};
 use crate::test::EVERYTHING;
 use crate::workspace::{Member, Workspace};
-use crate::{features, secret_service, test, tidy};
+use crate::{features, secret_service, soak, test, tidy};
 
 /// The version of cargo-deny whose verdicts are trusted.
 const CARGO_DENY: &str = "0.20.2";
@@ -30,6 +30,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result {
         Step::new("hot paths, pinned", || {
             execute(cargo(root).args(["run", "--release", "-p", "strata-benches", "--", "pins"]))
         }),
+        Step::new("a short soak, killed in the middle", || soak::run(workspace, &soak::Arguments::SHORT)),
         Step::new("examples", || examples(workspace)),
         Step::new("documentation", || documentation(root)),
         Step::new("features, one by one", || features::run(workspace)),

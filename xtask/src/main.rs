@@ -4,6 +4,7 @@
 
 mod barrier;
 mod bench;
+mod browser;
 mod ci;
 mod crash;
 mod features;
@@ -11,6 +12,7 @@ mod release;
 mod report;
 mod run;
 mod secret_service;
+mod soak;
 mod test;
 mod tidy;
 mod workspace;
@@ -43,6 +45,8 @@ enum Task {
     Bench(bench::Arguments),
     /// Kill the release binary, or cut its power, while it writes, and look for lost writes.
     Crash(crash::Arguments),
+    /// Load the service with thousands of sessions, and compare what is there with what it acknowledged.
+    Soak(soak::Arguments),
     /// Package and build every crate as it would be published.
     Release(release::Arguments),
 }
@@ -66,6 +70,7 @@ fn perform(task: &Task, workspace: &Workspace) -> run::Result {
         Task::Features => features::run(workspace),
         Task::Bench(arguments) => bench::run(workspace, arguments),
         Task::Crash(arguments) => crash::run(workspace, arguments),
+        Task::Soak(arguments) => soak::run(workspace, arguments),
         Task::Release(arguments) => release::run(workspace, arguments),
     }
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use clap::Args;
 
 use crate::barrier;
+use crate::browser;
 use crate::report::Table;
 use crate::run::{During, Failure, NO_BUS, Result, cargo, is_installed, shown};
 use crate::secret_service;
@@ -51,7 +52,7 @@ struct Need {
 }
 
 /// Each needs a build of its own only where it says something that the first does not.
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 6] = [
     Suite { name: "the workspace, all features", how: How::Cargo(&EVERYTHING), needs: &[] },
     Suite {
         name: "the store on disk, without `power`",
@@ -68,6 +69,11 @@ const SUITES: [Suite; 5] = [
         name: "the keyring, over a private Secret Service",
         how: How::Within(secret_service::run),
         needs: &[BUS, KEYRING],
+    },
+    Suite {
+        name: "the console, in a browser",
+        how: How::Within(browser::run),
+        needs: &[NODE, BROWSER, DRIVER],
     },
 ];
 
@@ -88,6 +94,24 @@ const KEYRING: Need = Need {
     what: "gnome-keyring-daemon",
     is_there: || is_installed("gnome-keyring-daemon"),
     way: "apt-get install -y --no-install-recommends gnome-keyring",
+};
+
+const NODE: Need = Need {
+    what: "node, version 20 or later",
+    is_there: || is_installed("node"),
+    way: "apt-get install -y --no-install-recommends nodejs npm",
+};
+
+const BROWSER: Need = Need {
+    what: "chromium",
+    is_there: browser::is_there,
+    way: "apt-get install -y --no-install-recommends chromium, or name one in the variable CHROMIUM",
+};
+
+const DRIVER: Need = Need {
+    what: "playwright-core, which drives the browser",
+    is_there: browser::has_driver,
+    way: "npm ci --prefix xtask/browser",
 };
 
 const SMALL_DISK: Need = Need {

@@ -68,4 +68,21 @@ impl Strata {
             None => builder.build(),
         }
     }
+
+    /// A document in step with a server through `transport`, in the namespace `server-synced`. Nothing runs by itself:
+    /// [`ServerSynced::start`](strata_session::document::ServerSynced::start) keeps it in step, and
+    /// [`ServerSynced::builder`](strata_session::document::ServerSynced::builder) makes others.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn server_synced(
+        &self,
+        transport: std::sync::Arc<dyn strata_session::document::SyncTransport>,
+    ) -> Result<strata_session::document::ServerSynced> {
+        let timer = std::sync::Arc::new(crate::native::TokioTimer);
+        strata_session::document::ServerSynced::new(&self.handle, transport, timer)
+    }
+
+    /// The server half of synchronised documents, in the namespace `document`, each of which dies 30 days after it was last asked for.
+    pub fn documents(&self) -> Result<strata_session::document::Documents> {
+        strata_session::document::Documents::new(&self.handle)
+    }
 }

@@ -109,7 +109,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result {
 
 /// Folders that are not ours to check: built, stored or fetched.
 const SKIPPED_FOLDERS: [&str; 4] = ["target", ".git", "data", "node_modules"];
-const TEXT_ENDINGS: [&str; 10] = ["rs", "toml", "md", "sh", "c", "js", "html", "css", "yml", "json"];
+const TEXT_ENDINGS: [&str; 11] = ["rs", "toml", "md", "sh", "c", "js", "mjs", "html", "css", "yml", "json"];
 const TEXT_NAMES: [&str; 4] = [".ci/run", ".gitignore", "LICENSE-MIT", "LICENSE-APACHE"];
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result {

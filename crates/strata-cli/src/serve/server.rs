@@ -136,6 +136,8 @@ async fn connection(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // Who has said everything still gets the answer. Streams of clients that are gone end at their next heartbeat.
+        .half_close(true)
         .header_read_timeout(HEAD_PATIENCE)
         .max_header_size(MAX_HEAD)
         .max_buf_size(2 * MAX_HEAD)

@@ -13,6 +13,7 @@ mod life;
 mod migration;
 mod refresh;
 mod sealing;
+mod server_sync;
 mod sessions;
 mod tokens;
 mod values;
@@ -72,6 +73,7 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground, no_keyring: bool) -> Result<
     tour.step("guest becomes user", migration::guest(db)).await?;
     tour.step("a client's tokens", tokens::client(&ground)).await?;
     tour.step("the system's keyring", keyring::secrets(no_keyring)).await?;
+    tour.step("edited offline, merged", server_sync::document(&ground)).await?;
     tour.step("visits counted once", analytics::visits(&ground)).await?;
     tour.step("key rotation", sealing::rotation(db)).await?;
     tour.step("kill -9 in mid-writing", crash::kill(&ground)).await?;

@@ -11,6 +11,7 @@ use super::events::Synced;
 use super::live::Settled;
 use super::steps::Core;
 use super::transport::SyncFailure;
+use crate::tokens::text::Text;
 
 /// How often a sync that met changes of others is repeated at once.
 const ROUNDS: usize = 8;
@@ -67,7 +68,7 @@ impl Core {
         }
         for _ in 0..ROUNDS {
             let Some((asked, bearer)) = self.prepare().await? else { return Ok(Synced::NoSession) };
-            let bearer = bearer.as_ref().map(|bearer| bearer.as_str());
+            let bearer = bearer.as_ref().map(Text::as_str);
             let settled = match self.in_time(self.transport.sync(&asked, bearer)).await {
                 Ok(answer) => self.settle(&asked, &answer).await?,
                 Err(SyncFailure::Unauthorized) if self.dismiss(asked.replica).await? => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Map, Number, Value};
 
-use super::path::Path;
+use super::path::{MAX_DEPTH, Path};
 use super::policy::{Policies, Policy};
 use super::tree::Document;
 use super::wire::Seen;
@@ -68,11 +68,11 @@ fn known(
         let there = server.and_then(|members| members.get(name));
         let keep = match (value, there) {
             _ if gone.contains(at.as_slice()) => Some(value.clone()),
-            (Value::Object(inner), Some(Value::Object(there))) => {
+            (Value::Object(inner), Some(Value::Object(there))) if at.len() < MAX_DEPTH => {
                 Some(Value::Object(known(at, inner, Some(there), gone)))
             }
             (value, Some(_)) => Some(value.clone()),
-            (Value::Object(inner), None) => {
+            (Value::Object(inner), None) if at.len() < MAX_DEPTH => {
                 let inner = known(at, inner, None, gone);
                 (!inner.is_empty()).then_some(Value::Object(inner))
             }
@@ -118,7 +118,7 @@ impl Walk<'_> {
 
     fn place(&self, at: &mut Vec<String>, place: Place<'_>) -> Option<Value> {
         let Place { base, local, server } = place;
-        if base == local || local == server {
+        if base == local {
             return server.cloned();
         }
         if base == server {
@@ -138,12 +138,16 @@ impl Walk<'_> {
 
     fn leaf(&self, at: &[String], policy: &Policy, place: Place<'_>) -> Option<Value> {
         let Place { local, server, .. } = place;
+        // Two that added the same have added twice; two that wrote the same agree.
+        if local == server && !matches!(policy, Policy::Sum) {
+            return server.cloned();
+        }
         let latest = || if self.sides.local_is_latest(at) { local.cloned() } else { server.cloned() };
         match policy {
             Policy::LocalWins => local.cloned(),
             Policy::Latest => latest(),
             Policy::Set => place.union().map_or_else(latest, Some),
-            Policy::Sum => place.sum().unwrap_or_else(|| server.cloned()),
+            Policy::Sum => place.numbers().map_or_else(|| server.cloned(), sum),
             Policy::ServerWins | Policy::Custom(_) => server.cloned(),
         }
     }
@@ -181,15 +185,19 @@ impl<'v> Place<'v> {
         (!removed).then_some(Value::Array(all))
     }
 
-    /// The base and both differences; a removal stands. `None` where something is no number.
-    fn sum(self) -> Option<Option<Value>> {
-        let number = |value: Option<&'v Value>| {
-            value.map(|value| value.as_number()).map_or(Some(None), |it| it.map(Some))
+    /// What is there of each, if all of it is numbers.
+    fn numbers(self) -> Option<[Option<&'v Number>; 3]> {
+        let number = |value: Option<&'v Value>| match value {
+            Some(value) => value.as_number().map(Some),
+            None => Some(None),
         };
-        let (base, local, server) = (number(self.base)?, number(self.local)?, number(self.server)?);
-        let (Some(local), Some(server)) = (local, server) else { return Some(None) };
-        Some(Some(Value::Number(added(base, local, server))))
+        Some([number(self.base)?, number(self.local)?, number(self.server)?])
     }
+}
+
+/// The base and both differences. A removal stands.
+fn sum([base, local, server]: [Option<&Number>; 3]) -> Option<Value> {
+    Some(Value::Number(added(base, local?, server?)))
 }
 
 fn added(base: Option<&Number>, local: &Number, server: &Number) -> Number {
@@ -298,6 +306,7 @@ mod tests {
         assert_eq!(of(json!(0.0), json!(f64::MAX), json!(f64::MAX / 2.0)), json!(f64::MAX));
         assert_eq!(of(json!(1), json!("x"), json!(3)), json!(3), "no number: the server's");
         assert_eq!(merged(&sums, json!({}), json!({"n": 3}), json!({"n": 4})), json!({"n": 7}));
+        assert_eq!(of(json!(1), json!(3), json!(3)), json!(5), "both added two");
     }
 
     #[test]

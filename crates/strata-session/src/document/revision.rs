@@ -18,9 +18,9 @@ pub struct Revision {
 }
 
 impl Revision {
-    /// The first of a document.
+    /// That of a document to which nothing has happened yet.
     pub(super) fn first(random: &dyn Random) -> Result<Self> {
-        Ok(Self { epoch: draw(random)?, count: 0, stamp: draw(random)? }.next(draw(random)?))
+        Ok(Self { epoch: draw(random)?, count: 0, stamp: draw(random)? })
     }
 
     /// The one after this.

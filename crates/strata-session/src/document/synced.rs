@@ -14,6 +14,7 @@ use super::path::Path;
 use super::steps::Core;
 use super::transport::{SyncFailure, SyncTransport};
 use super::tree::Document;
+use crate::tokens::text::Text;
 
 /// A session's document here and at a server. Cheap to clone; clones share the sync under way. Several processes may share the store.
 ///
@@ -155,7 +156,7 @@ impl ServerSynced {
         let core = &self.core;
         let mut told = 0;
         while let Some(farewell) = core.update(|record| Ok(record.claim(core.now()))).await? {
-            let bearer = farewell.bearer.as_ref().map(|bearer| bearer.as_str());
+            let bearer = farewell.bearer.as_ref().map(Text::as_str);
             match core.in_time(core.transport.logout(bearer)).await {
                 Ok(()) | Err(SyncFailure::Unauthorized) => {
                     core.update(|record| {

@@ -176,7 +176,8 @@ fn compare(
         }
         at.push(name.clone());
         match (old, new) {
-            (Some(Value::Object(old)), Value::Object(new)) if !new.is_empty() && at.len() < MAX_DEPTH => {
+            // Emptied is not replaced: what is gone from it is said name by name.
+            (Some(Value::Object(old)), Value::Object(new)) if at.len() < MAX_DEPTH => {
                 compare(at, old, new, changes);
             }
             (None, Value::Object(new)) if !new.is_empty() && at.len() < MAX_DEPTH => {

@@ -163,7 +163,7 @@ impl SyncAnswer {
 /// The body of a response that is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncProblem {
-    /// A word for programs: `invalid`, `unsupported_version`, `too_large`, `ended`, `full` or `unavailable`.
+    /// A word for programs: `invalid`, `unsupported_version`, `too_large`, `ended` or `unavailable`.
     pub error: String,
     /// A sentence for people.
     pub message: String,

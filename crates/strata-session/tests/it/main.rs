@@ -3,6 +3,7 @@
 
 mod analytics;
 mod auth;
+mod document;
 mod faults;
 mod fingerprint;
 mod grounds;

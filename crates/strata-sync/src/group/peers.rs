@@ -19,7 +19,7 @@ pub(crate) struct Peer {
     pub(crate) directs: Window,
     /// The last number of what we sent to it alone.
     pub(crate) sent: u64,
-    /// Whether anything was.
+    /// Whether anything may have been, in this contact or one before.
     pub(crate) addressed: bool,
     /// When it was last heard.
     pub(crate) heard: Timestamp,
@@ -37,7 +37,7 @@ impl Peer {
         now: Timestamp,
     ) -> Self {
         let [broadcasts, directs] = windows;
-        Self { cipher, route, broadcasts, directs, sent: base, addressed: false, heard: now, silent: 0 }
+        Self { cipher, route, broadcasts, directs, sent: base, addressed: base > 0, heard: now, silent: 0 }
     }
 }
 
@@ -76,7 +76,7 @@ impl Peers {
         self.known.values()
     }
 
-    /// Those that something was sent to alone.
+    /// Those that something may have been sent to alone.
     pub(crate) fn addressed(&self) -> impl Iterator<Item = PeerId> {
         self.known.iter().filter(|(_, peer)| peer.addressed).map(|(id, _)| *id)
     }

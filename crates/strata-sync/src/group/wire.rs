@@ -204,3 +204,100 @@ impl fmt::Debug for Instance {
 fn unsealed(why: &str) -> Error {
     Error::new(ErrorKind::Other, "seal group message", why)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Never gives the same bytes twice, for 255 calls.
+    #[derive(Debug, Default)]
+    struct Counting(AtomicU8);
+
+    impl Random for Counting {
+        fn fill(&self, bytes: &mut [u8]) -> Result<()> {
+            bytes.fill(self.0.fetch_add(1, Ordering::SeqCst));
+            Ok(())
+        }
+    }
+
+    fn key() -> GroupKey {
+        GroupKey::from_bytes(&std::array::from_fn::<u8, 32, _>(|place| u8::try_from(place).expect("small")))
+            .expect("a key")
+    }
+
+    fn instance(limit: u64) -> Instance {
+        Instance::draw(&key(), &Counting::default(), limit).expect("drawn")
+    }
+
+    #[test]
+    fn s27_a_key_seals_fewer_than_two_to_the_32() {
+        assert_eq!(instance(u64::MAX).left(), (1 << 32) - 1);
+        let mut short = instance(1);
+        short.seal(&Head::Hello, b"", &Counting::default()).expect("the first");
+        assert!(short.seal(&Head::Hello, b"", &Counting::default()).is_err(), "the second");
+    }
+
+    /// Sealed by somebody who has the key and means no good, or another version.
+    fn genuine(instance: &mut Instance, plain: &[u8]) -> Vec<u8> {
+        let nonce = [7; NONCE_LEN];
+        let mut bytes = [&[FORMAT][..], &instance.name, instance.cipher.salt(), &nonce].concat();
+        let mut sealed = plain.to_vec();
+        let aead = &instance.cipher.aead;
+        aead.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(&bytes), &mut sealed)
+            .expect("sealed");
+        bytes.append(&mut sealed);
+        bytes
+    }
+
+    #[test]
+    fn what_is_genuine_and_makes_no_sense_is_told_from_damage() {
+        let mut instance = instance(9);
+        for plain in [
+            &b""[..],
+            b"\x00",
+            b"\x00\x00",
+            b"\x00\x09\x00",
+            b"\xff\xff\x00",
+            b"\x00\x01\x63",
+            b"\x00\x02\x00\x00",
+        ] {
+            let bytes = genuine(&mut instance, plain);
+            assert_eq!(instance.cipher.open(&bytes), Err(Unreadable::Malformed), "{plain:?}");
+            assert_eq!(instance.cipher.open(&bytes[..bytes.len() - 1]), Err(Unreadable::Damaged));
+        }
+    }
+
+    #[test]
+    fn the_longest_head_fits() {
+        let peer = PeerId([0xff; 16]);
+        let head = Head::Answer {
+            to: peer,
+            challenge: [0xff; 16],
+            ask: Some([0xff; 16]),
+            broadcast: u64::MAX,
+            direct: u64::MAX,
+        };
+        let mut instance = instance(9);
+        let bytes = instance.seal(&head, b"body", &Counting::default()).expect("sealed");
+        assert!(bytes.len() <= OVERHEAD + 4);
+        assert_eq!(instance.cipher.open(&bytes), Ok((head, b"body".to_vec())));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_reader_stumble(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut instance = instance(9);
+            prop_assert!(instance.cipher.open(&bytes).is_err());
+            let _ = sender(&bytes, instance.name());
+            let sealed = genuine(&mut instance, &bytes);
+            if let Ok((head, body)) = instance.cipher.open(&sealed) {
+                let again = instance.seal(&head, &body, &Counting::default()).expect("sealed");
+                prop_assert_eq!(instance.cipher.open(&again), Ok((head, body)));
+            }
+        }
+    }
+}

@@ -71,7 +71,7 @@ impl Peer {
         let handle = self.handle.clone();
         let mut commit = handle.from_peer();
         let now = commit.now();
-        let removed = local.stored.removed.max(item.removed.filter(|removed| self.is_retained(*removed)));
+        let removed = local.stored.removed.max(item.removed);
         let (mut act, mut life) = judge(local, item);
         if let Act::Put(record) = act {
             if commit.put(record, data_guard(local.alive()))? {

@@ -58,6 +58,21 @@ impl Contacts {
         self.last.clear();
     }
 
+    /// The last agreement with anybody.
+    pub(super) fn latest(&self) -> Option<Stamp> {
+        self.last.values().map(|contact| contact.stamp).max()
+    }
+
+    /// Whether there ever was agreement with this peer.
+    pub(super) fn knows(&self, origin: u64) -> bool {
+        self.last.contains_key(&origin)
+    }
+
+    /// Whether there was agreement with anybody, but none for too long.
+    pub(super) fn is_apart(&self, now: Timestamp, after: Duration) -> bool {
+        self.latest().is_some_and(|stamp| is_old(stamp, now, after))
+    }
+
     /// The last agreement with this very peer, if it is too long ago: what was born until then and is missing on one side has ended there.
     pub(super) fn stale_with(&self, origin: u64, now: Timestamp, after: Duration) -> Option<Stamp> {
         self.last.get(&origin).map(|contact| contact.stamp).filter(|stamp| is_old(*stamp, now, after))
@@ -65,8 +80,7 @@ impl Contacts {
 
     /// The last agreement with a peer, or with anybody if it is unknown, if that is too long ago: what was born until then may have ended elsewhere.
     pub(super) fn stale(&self, origin: u64, now: Timestamp, after: Duration) -> Option<Stamp> {
-        let with_anybody = || self.last.values().map(|contact| contact.stamp).max();
-        let last = self.last.get(&origin).map(|contact| contact.stamp).or_else(with_anybody);
+        let last = self.last.get(&origin).map(|contact| contact.stamp).or_else(|| self.latest());
         last.filter(|stamp| is_old(*stamp, now, after))
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Letter {
     pub(super) origin: u64,
     /// The sender's clock: whoever reads it goes on after it.
     pub(super) stamp: Stamp,
+    /// Whether the sender has agreed with nobody for too long.
+    pub(super) apart: bool,
     pub(super) body: Body,
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Known {
     pub(super) awaited: u32,
     /// Whether its answers changed anything.
     pub(super) gained: bool,
+    /// Whether it says that it was apart from everybody for too long.
+    pub(super) apart: bool,
 }
 
 /// Keeps one store in step with those of other peers.
@@ -167,7 +169,8 @@ impl Peer {
             return self.part_from_twin(&letter.body).await;
         }
         self.recorder.clock.witness(letter.stamp);
-        self.members.entry(from).or_default().origin = Some(letter.origin);
+        let known = self.members.entry(from).or_default();
+        (known.origin, known.apart) = (Some(letter.origin), letter.apart);
         match letter.body {
             Body::Digest { prefix, parts } => {
                 self.on_digest(from, (letter.origin, letter.stamp), &prefix, &parts).await
@@ -272,10 +275,32 @@ impl Peer {
         Ok(())
     }
 
+    /// Whether this store was in step with somebody once, and with nobody for too long.
+    pub(super) fn is_apart(&self) -> bool {
+        self.contacts.is_apart(self.handle.clock().now(), self.config.stale_after())
+    }
+
+    fn says_apart(&self, origin: u64) -> bool {
+        self.members.values().any(|known| known.origin == Some(origin) && known.apart)
+    }
+
+    /// Whether of two that were out of touch it was the other who was away: what it lacks has died there.
+    pub(super) fn prevails(&self, origin: u64) -> bool {
+        !self.is_apart() && self.contacts.knows(origin) && self.says_apart(origin)
+    }
+
+    /// Whether of two that were out of touch it was this one who was away: what the other has is right.
+    pub(super) fn defers(&self, origin: u64) -> bool {
+        self.is_apart() && !self.says_apart(origin)
+    }
+
     /// What a peer may hear of `items`: after a long absence no life from before it, for it may have ended elsewhere.
     pub(super) fn presentable(&mut self, origin: u64, items: Vec<Item>) -> Vec<Item> {
         let (now, after) = (self.handle.clock().now(), self.config.stale_after());
         let Some(base) = self.contacts.stale(origin, now, after) else { return items };
+        if self.prevails(origin) {
+            return items;
+        }
         let mut items = items;
         for item in &mut items {
             if item.life.as_ref().is_some_and(|life| life.life.birth <= base) {
@@ -319,7 +344,8 @@ impl Peer {
             self.members.entry(to).or_default().awaited += 1;
         }
         let origin = self.identity.origin;
-        let letter = Letter { origin, stamp: self.recorder.clock.stamp(origin), body };
+        let (stamp, apart) = (self.recorder.clock.stamp(origin), self.is_apart());
+        let letter = Letter { origin, stamp, apart, body };
         let bytes = letter.encode(self.config.max_message)?;
         self.outbox.push(Outgoing { to, bytes: Arc::from(bytes) });
         Ok(())

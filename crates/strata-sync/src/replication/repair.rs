@@ -133,7 +133,7 @@ impl Peer {
                 wanted.push(*hash);
             }
             let same_life = mine.life.map(|life| life.birth) == theirs.life.map(|life| life.birth);
-            if joined != *theirs {
+            if joined != *theirs && self.is_news(*theirs, mine) {
                 if same_life { shared.push(*hash) } else { owed.push(*hash) }
             }
         }
@@ -146,10 +146,10 @@ impl Peer {
         self.answer(from, origin, shared, owed).await
     }
 
-    /// Whether what they know is more than a removal that nobody needs to remember any more.
-    fn is_news(&self, mine: State, theirs: State) -> bool {
-        let only_removal = mine.join(theirs).life == mine.life;
-        !only_removal || theirs.removed.is_some_and(|removed| self.is_retained(removed))
+    /// Whether `told` is more to somebody who knows `known` than a removal that nobody needs to remember any more.
+    fn is_news(&self, known: State, told: State) -> bool {
+        let only_removal = known.join(told).life == known.life;
+        !only_removal || told.removed.is_some_and(|removed| self.is_retained(removed))
     }
 
     /// What is told here and not at all in their list.
@@ -157,7 +157,8 @@ impl Peer {
         self.index
             .range(*range.start(), *range.end())
             .filter(|(hash, entry)| {
-                !entry.told().is_empty() && states.binary_search_by_key(hash, |(theirs, _)| *theirs).is_err()
+                self.is_news(State::default(), entry.told())
+                    && states.binary_search_by_key(hash, |(theirs, _)| *theirs).is_err()
             })
             .map(|(hash, _)| hash)
             .collect()
@@ -168,6 +169,9 @@ impl Peer {
     async fn part_with_stale(&mut self, origin: u64, missing: Vec<NameHash>) -> Result<Vec<NameHash>> {
         let (now, after) = (self.handle.clock().now(), self.config.stale_after());
         let Some(base) = self.contacts.stale_with(origin, now, after) else { return Ok(missing) };
+        if self.prevails(origin) {
+            return Ok(missing);
+        }
         let mut kept = Vec::new();
         for hash in missing {
             let Some(entry) = self.index.get(hash) else { continue };
@@ -235,7 +239,7 @@ impl Peer {
         answer: bool,
     ) -> Result<()> {
         let (now, after) = (self.handle.clock().now(), self.config.stale_after());
-        let base = self.contacts.stale_with(origin, now, after);
+        let base = self.contacts.stale_with(origin, now, after).filter(|_| !self.defers(origin));
         let mut gained = false;
         for item in items {
             gained |= self.apply(item, base).await?;
@@ -259,7 +263,6 @@ impl Peer {
         loop {
             let local = self.settle(key).await?;
             let Stored { name, removed, life } = local.stored.clone();
-            let removed = removed.filter(|removed| self.is_retained(*removed));
             let item = |life| Some(Item { name, removed, life }).filter(|item| !item.state().is_empty());
             let Some(life) = life else { return Ok(item(None)) };
             let told = |record| ItemLife { life: life.life, latest: life.latest, record };

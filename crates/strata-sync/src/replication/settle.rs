@@ -13,6 +13,9 @@ use super::record::{Mark, PREFIX, Role, Stored, StoredLife, decode, encode, late
 use super::stamp::Stamp;
 use super::state::Life;
 
+/// How many times the retention a removal is remembered that could not be told.
+const UNTOLD: u32 = 12;
+
 /// A key as the store has it, marks settled.
 #[derive(Debug)]
 pub(super) struct Local {
@@ -210,16 +213,15 @@ impl Peer {
             return Ok(());
         }
         self.pruned = now;
-        let retained =
-            |stamp: Stamp| now.since(Timestamp::from_millis(stamp.millis())) <= self.config.retention;
         let due: Vec<Key> = self
             .index
             .iter()
             .filter(|(_, entry)| {
-                let tombstone = entry.state.removed.is_some_and(|removed| !retained(removed));
+                let tombstone = entry.state.removed.is_some_and(|removed| !self.is_retained(removed));
                 let remembered = entry.state.life.filter(|_| !entry.held);
                 tombstone
-                    || remembered.is_some_and(|life| entry.until <= now.as_millis() || !retained(life.change))
+                    || remembered
+                        .is_some_and(|life| entry.until <= now.as_millis() || !self.is_retained(life.change))
             })
             .map(|(_, entry)| entry.key.clone())
             .collect();
@@ -238,8 +240,11 @@ impl Peer {
         Ok(())
     }
 
+    /// Whether a removal is still to be remembered: for the retention, and one that nobody was in step with since, a good deal longer.
     pub(super) fn is_retained(&self, stamp: Stamp) -> bool {
-        self.handle.clock().now().since(Timestamp::from_millis(stamp.millis())) <= self.config.retention
+        let age = self.handle.clock().now().since(Timestamp::from_millis(stamp.millis()));
+        let untold = self.contacts.latest().is_some_and(|agreed| stamp > agreed);
+        age <= self.config.retention || (untold && age <= self.config.retention * UNTOLD)
     }
 
     /// Puts another state in place of the one in `local`, data untouched. A conflict leaves it for the next time.

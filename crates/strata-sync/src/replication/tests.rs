@@ -54,7 +54,7 @@ impl Victim {
     }
 
     fn told(&mut self, body: Body) {
-        let letter = Letter { origin: SENDER, stamp: self.stamp(0), body };
+        let letter = Letter { origin: SENDER, stamp: self.stamp(0), apart: false, body };
         let bytes = letter.encode(1 << 24).expect("encoded");
         self.hear(&bytes);
     }
@@ -171,7 +171,7 @@ fn stamps_of_the_year_9999_are_refused_and_poison_no_clock() {
     let states = vec![(hash, State::new(Some(far), None))];
     victim.told(Body::Keys { first: hash, last: NameHash::LAST, states });
     assert_eq!(victim.dropped(Refusal::Ahead), 4);
-    let letter = Letter { origin: SENDER, stamp: far, body: Body::Want(Vec::new()) };
+    let letter = Letter { origin: SENDER, stamp: far, apart: false, body: Body::Want(Vec::new()) };
     victim.hear(&letter.encode(1024).expect("encoded"));
     assert_eq!(victim.dropped(Refusal::Ahead), 5);
     assert_eq!(victim.records(), [""; 0]);
@@ -201,7 +201,7 @@ fn messages_damaged_anywhere_are_counted_or_harmless() {
         Body::Alive(vec![Activity { hash: NameHash::FIRST, birth: victim.stamp(0), deadline: u64::MAX }]),
     ];
     for body in bodies {
-        let letter = Letter { origin: SENDER, stamp: victim.stamp(0), body };
+        let letter = Letter { origin: SENDER, stamp: victim.stamp(0), apart: false, body };
         let whole = letter.encode(64 * 1024).expect("encoded");
         for end in 0..whole.len() {
             let before = victim.dropped(Refusal::Garbage);
@@ -244,9 +244,10 @@ fn what_is_over_its_bound_is_not_looked_at() {
     victim.told(Body::Keys { first: NameHash::FIRST, last: NameHash::LAST, states: twice });
     assert_eq!(victim.dropped(Refusal::Garbage), 4);
     // A length that the bytes do not have.
-    let mut lie = Letter { origin: SENDER, stamp: victim.stamp(0), body: Body::Want(Vec::new()) }
-        .encode(1024)
-        .expect("encoded");
+    let mut lie =
+        Letter { origin: SENDER, stamp: victim.stamp(0), apart: false, body: Body::Want(Vec::new()) }
+            .encode(1024)
+            .expect("encoded");
     lie.pop();
     lie.extend([253, 255, 255, 255, 255, 255, 255, 255, 127]);
     victim.hear(&lie);

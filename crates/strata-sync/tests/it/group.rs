@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use strata_core::{Error, ErrorKind, ManualClock, Random, Result};
 use strata_sync::{
@@ -283,6 +284,32 @@ fn not_again_the_last_message_of_a_burst_is_missed_at_the_next_beat() {
 }
 
 #[test]
+fn the_last_word_to_one_who_was_forgotten_meanwhile_is_missed_too() {
+    let hub = InProcess::new();
+    let beats = Beats::default();
+    let (adas, bobs) = (Tapped::new(hub.join()), Tapped::new(hub.join()));
+    let (ada, bob) = (member(adas.clone(), &key(), &beats), member(bobs.clone(), &key(), &beats));
+    settle([&ada, &bob]);
+    // Bob falls silent to Ada, who forgets him; what she sends to him alone is lost from before her last beat on.
+    bobs.only(|_| false);
+    for _ in 0..2 {
+        beats.tell();
+        settle([&ada, &bob]);
+    }
+    adas.only(|bytes| bytes.len() < 85); // a beat for all is shorter, one for Bob is longer
+    ada.send(bob.id(), NEWS, b"last").expect("sent");
+    beats.tell();
+    assert_eq!(settle([&ada, &bob]), [vec![Received::Left(bob.id())], vec![]]);
+    adas.only(|_| true);
+    bobs.only(|_| true);
+    beats.tell();
+    assert_eq!(settle([&ada, &bob]), [vec![Received::Joined(bob.id())], vec![]]);
+    beats.tell();
+    let missed = settle([&ada, &bob])[1].clone();
+    assert!(matches!(missed[..], [Received::Missed { from: Some(id), .. }] if id == ada.id()), "{missed:?}");
+}
+
+#[test]
 fn a_full_queue_is_told() {
     let hub = InProcess::with_queue(Queue { messages: 4, bytes: 1 << 20 });
     let beats = Beats::default();
@@ -501,6 +528,22 @@ fn s05_nothing_of_a_message_or_key_is_seen_on_the_link_or_printed() {
     let hex = format!("{a:02x}{b:02x}{c:02x}{d:02x}");
     let listed = format!("{:?}", &exposed[..4]);
     assert!(!printed.contains(&hex) && !printed.contains(listed.trim_matches(['[', ']'])), "{printed}");
+}
+
+#[test]
+fn groups_that_could_not_live_are_refused() {
+    let clock = Arc::new(ManualClock::default());
+    let builder = || {
+        let link = InProcess::new().join();
+        Group::builder(link, &key(), Arc::new(System), Arc::clone(&clock) as _, Arc::new(Beats::default()))
+    };
+    for builder in [builder().beat(Duration::ZERO), builder().messages_per_key(15)] {
+        assert_eq!(builder.build().expect_err("refused").kind(), ErrorKind::Invalid);
+    }
+    let random = Arc::new(Failing(AtomicBool::new(true)));
+    let timer = Arc::new(Beats::default());
+    let without = Group::builder(InProcess::new().join(), &key(), random, Arc::clone(&clock) as _, timer);
+    assert_eq!(without.build().expect_err("no salt").kind(), ErrorKind::Unavailable);
 }
 
 #[test]

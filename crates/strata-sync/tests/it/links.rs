@@ -285,7 +285,12 @@ async fn garbage_and_lengths_that_lie_end_only_their_own_connection() {
         until(&link, "it is counted", |report| count(report) > before).await;
         assert!(tokio::task::spawn_blocking(|| is_closed(stream)).await.expect("ended"));
     }
+    let own = u64::from_str_radix(socket.to_str().expect("text").rsplit_once('-').expect("a name").1, 16);
+    let mut mirror = UnixStream::connect(&socket).expect("connected");
+    mirror.write_all(&greeting(own.expect("a number"))).expect("written");
+    until(&link, "it is counted", |report| report.turned_away == 1).await;
     let other = joined(&path).await;
+    until(&link, "it knows the newcomer", |report| report.peers == 1).await;
     hear_each_other(&link, &other).await;
 }
 

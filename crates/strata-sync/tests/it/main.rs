@@ -8,3 +8,4 @@ mod processes;
 mod replication;
 mod shared;
 mod support;
+mod wild;

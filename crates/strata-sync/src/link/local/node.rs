@@ -218,7 +218,8 @@ impl Node {
 
     /// Reads what a peer writes until its life or the connection ends.
     async fn listen(self: Arc<Self>, mut from: UnixStream, name: Name) {
-        let Some(ticket) = self.mesh.heard(name).filter(|_| name != self.me) else {
+        let Some(ticket) = Some(name).filter(|name| *name != self.me).and_then(|name| self.mesh.heard(name))
+        else {
             return self.counts.count(|report| report.turned_away += 1);
         };
         self.reach(name).await;

@@ -48,7 +48,7 @@ fn slept() -> World {
 }
 
 #[test]
-fn a_logout_is_not_undone_by_a_peer_that_slept_past_the_retention() {
+fn s13_a_logout_is_not_undone_by_a_peer_that_slept_past_the_retention() {
     for restarted in [false, true] {
         let mut world = slept();
         if restarted {
@@ -152,5 +152,54 @@ fn a_contact_is_stored_before_it_counts() {
     world.tick();
     for peer in 0..2 {
         assert_eq!(keys(&world, peer), ["a"]);
+    }
+}
+
+/// It slept, and what died there of idleness meanwhile was in use: the others do not lose it.
+#[test]
+fn an_active_session_survives_the_return_of_a_sleeper() {
+    let mut world = World::new(3);
+    block_on(async { world.nodes[0].db.set("active", &(1_u64, 0_u64)).idle(3 * HOUR).await }).expect("set");
+    world.flow();
+    world.tick();
+    world.leave(2, 1);
+    for _ in 0..72 {
+        assert!(block_on(world.nodes[0].db.touch("active")).expect("touch"));
+        pass(&mut world, 1);
+    }
+    assert_eq!(block_on(world.nodes[2].db.purge(None, 10)).expect("purge").removed, 1);
+    world.rejoin(2, 0);
+    for _ in 0..4 {
+        world.tick();
+    }
+    for peer in 0..3 {
+        assert_eq!(keys(&world, peer), ["active"], "at {peer}");
+        assert!(world.nodes[peer].peer.report().members.iter().all(|member| member.in_step && !member.stale));
+    }
+}
+
+/// A logout made while nobody could be told, long ago, is told all the same.
+#[test]
+fn s13_a_logout_made_before_a_long_sleep_holds() {
+    for peers in [2, 3] {
+        let mut world = World::new(peers);
+        put(&world, 0, "session", 1);
+        world.flow();
+        world.tick();
+        let away = peers - 1;
+        world.leave(away, 1);
+        assert!(block_on(world.nodes[away].db.remove("session")).expect("remove"));
+        pass(&mut world, 72);
+        world.nodes[away].restart();
+        assert!(world.nodes[0].get("session").is_some());
+        world.rejoin(away, 0);
+        for _ in 0..4 {
+            world.tick();
+        }
+        for peer in 0..peers {
+            assert_eq!(keys(&world, peer), [""; 0], "{peers} peers, at {peer}");
+        }
+        let report = world.nodes[0].peer.report();
+        assert!(report.members.iter().all(|member| member.in_step && !member.stale), "{report:?}");
     }
 }

@@ -158,7 +158,7 @@ fn lands(local: Local, remote: Remote, nth: u32) -> bool {
 }
 
 #[test]
-fn a_local_write_between_reading_and_committing_is_not_lost() {
+fn s13_a_local_write_between_reading_and_committing_is_not_lost() {
     for local in [Local::Modify, Local::Remove, Local::RemoveAndCreate, Local::Touch] {
         for remote in [Remote::Modify, Remote::Remove] {
             let calls = (1..100).find(|nth| !lands(local, remote, *nth)).expect("a last call");

@@ -5,6 +5,7 @@ mod activity;
 mod between;
 mod crashes;
 mod not_again;
+mod orders;
 mod schedules;
 mod travels;
 mod world;

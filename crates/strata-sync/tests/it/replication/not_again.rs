@@ -35,7 +35,7 @@ fn equal_timestamps_converge() {
 
 /// In the order in which they were made, and the other way round, at a peer that hears of both.
 #[test]
-fn one_late_update_does_not_undo_a_logout() {
+fn s13_one_late_update_does_not_undo_a_logout() {
     for turned in [false, true] {
         let mut world = World::new(3);
         put(&world, 0, "session", 1);
@@ -57,7 +57,7 @@ fn one_late_update_does_not_undo_a_logout() {
 }
 
 #[test]
-fn a_touch_or_extension_that_races_a_logout_revives_nothing() {
+fn s13_a_touch_or_extension_that_races_a_logout_revives_nothing() {
     let mut world = World::new(2);
     block_on(async {
         world.nodes[0].db.set("session", &(1_u64, 0_u64)).idle(10 * MINUTE).await.expect("set");

@@ -240,7 +240,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 256, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_schedule_ends_in_one_state_and_no_logout_is_undone(
+    fn s13_any_schedule_ends_in_one_state_and_no_logout_is_undone(
         peers in 3..=5_usize,
         steps in prop::collection::vec(steps(), 1..120),
     ) {
