@@ -92,7 +92,11 @@ impl Service {
         text.extend(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
         let body = body.map(Value::to_string).unwrap_or_default();
         if !body.is_empty() {
-            text += &format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+            text.extend([
+                "Content-Type: application/json\r\nContent-Length: ",
+                &body.len().to_string(),
+                "\r\n",
+            ]);
         }
         format!("{text}\r\n{body}").into_bytes()
     }
@@ -521,7 +525,7 @@ fn the_document_of_the_api_is_what_is_served() {
                 for field in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
                     assert!(answer.body.get(field).is_some(), "{field} in {method} {path}: {answer:?}");
                 }
-                assert!(!(answer.status == 404 && !path.contains('{')), "{method} {path}");
+                assert!(answer.status != 404 || path.contains('{'), "{method} {path}");
                 asked += 1;
             }
         }
