@@ -14,6 +14,10 @@ const PATIENCE = 20_000;
 /** How many of its lines are kept. */
 const KEPT = 500;
 
+/** Services that run: none outlives this program, however it ends. */
+const running = new Set();
+process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+
 export class Service {
   /** By user: the password that was printed. */
   passwords = {};
@@ -47,6 +51,9 @@ export class Service {
       env: { ...others, HOME: this.#folder },
       stdio: ["ignore", "pipe", "pipe"],
     });
+    const child = this.#child;
+    running.add(child);
+    child.on("exit", () => running.delete(child));
     this.#child.on("error", (error) => this.said.push(String(error)));
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       createInterface({ input: stream }).on("line", (line) => this.#hear(line));
