@@ -31,7 +31,7 @@ const FIRST: u64 = 100;
 async fn act(db: &Handle, deed: Deed, peer: u64) {
     match deed {
         Deed::Save => {
-            db.modify("session", |value: &mut (u64, u64)| value.1 = peer).await.expect("alive here")
+            db.modify("session", |value: &mut (u64, u64)| value.1 = peer).await.expect("alive here");
         }
         Deed::Logout => assert!(db.remove("session").await.expect("remove")),
         Deed::LogoutAndLogin => {
