@@ -203,3 +203,19 @@ fn s13_a_logout_made_before_a_long_sleep_holds() {
         assert!(report.members.iter().all(|member| member.in_step && !member.stale), "{report:?}");
     }
 }
+
+/// A sleeper that does not know how long it slept is refused by those who do.
+#[test]
+fn what_has_ended_is_refused_from_a_sleeper_that_forgot() {
+    let mut world = slept();
+    world.run(2, async |peer| peer.vouch().await);
+    world.rejoin(2, 0);
+    for _ in 0..3 {
+        world.tick();
+    }
+    for peer in 0..2 {
+        assert!(!keys(&world, peer).contains(&"ended".to_owned()));
+        let dropped = world.nodes[peer].peer.report().dropped;
+        assert!(dropped.contains_key(&strata_sync::replication::Refusal::Stale), "{dropped:?}");
+    }
+}

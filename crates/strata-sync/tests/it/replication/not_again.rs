@@ -238,3 +238,20 @@ fn only_keys_in_scope_are_told_and_taken() {
     let report = world.nodes[0].peer.report();
     assert!(report.dropped.keys().all(|refusal| *refusal == strata_sync::replication::Refusal::OutOfScope));
 }
+
+/// A removal elsewhere of a life that has died here does not end the next one.
+#[test]
+fn a_life_created_where_the_last_had_died_is_a_new_one() {
+    let mut world = World::new(2);
+    block_on(async { world.nodes[0].db.set("session", &(1_u64, 0_u64)).ttl(MINUTE).await }).expect("set");
+    world.flow();
+    world.leave(1, 1);
+    world.advance(MINUTE / 2);
+    remove(&world, 1, "session");
+    world.advance(MINUTE);
+    block_on(async { world.nodes[0].db.set("session", &(2_u64, 0_u64)).if_absent().await }).expect("created");
+    world.flow();
+    world.rejoin(1, 0);
+    world.tick();
+    assert_eq!(values(&world, "session"), [Some(2); 2]);
+}
