@@ -267,3 +267,31 @@ impl Meeting {
         self.of(what).pop().expect("it has said something")
     }
 }
+
+/// The answer to a request that a sibling has long settled, and gone on from, counts for nothing.
+#[test]
+fn a_late_answer_to_a_request_that_is_over_changes_nothing() {
+    let scene = super::scene();
+    let slow = Wire::to(&scene.server);
+    let sums = || Policies::default().at("n", Policy::Sum).expect("policies");
+    let of = |wire| builder(&scene.home.db, wire).policies(sums()).build().expect("a client");
+    let (one, two) = (of(&scene.wire), of(&slow));
+    set(&one, "n", json!(10));
+    in_step(&one);
+    set(&one, "n", json!(11));
+    let road = super::stepped_road(&slow);
+    let mut late = Box::pin(two.sync());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    for _ in 0..2 {
+        assert!(late.as_mut().poll(&mut context).is_pending(), "its answer is on the way");
+    }
+    for n in [12, 13] {
+        in_step(&one);
+        set(&one, "n", json!(n));
+        in_step(&one);
+    }
+    road.pause(false);
+    assert_eq!(block_on(late).expect("sync"), Synced::InStep);
+    in_step(&one);
+    assert_eq!((here(&one), scene.at_server()), (json!({"n": 13}), json!({"n": 13})));
+}
