@@ -36,6 +36,7 @@ impl Random for Tape {
 pub(crate) struct World {
     pub(crate) faulty: Arc<Faulty>,
     pub(crate) clock: Arc<ManualClock>,
+    pub(crate) db: Handle,
     pub(crate) sessions: Sessions,
     pub(crate) users: AuthSessions,
 }
@@ -54,7 +55,7 @@ impl World {
             .expect("a handle");
         let sessions = Sessions::new(&db).expect("sessions");
         let users = AuthSessions::new(&db).expect("users");
-        Self { faulty, clock, sessions, users }
+        Self { faulty, clock, db, sessions, users }
     }
 
     pub(crate) fn layer(&self) -> SessionLayer {
