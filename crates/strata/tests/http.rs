@@ -24,6 +24,7 @@ use strata_axum::{Routes, SessionLayer};
 use strata_http::HttpClient;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 const KEY: [u8; 32] = *b"0123456789abcdefghijklmnopqrstuv";
@@ -47,6 +48,7 @@ struct Server {
     grants: Grants,
     documents: Documents,
     wire: Wire,
+    stopped: Arc<Notify>,
     serving: JoinHandle<()>,
 }
 
@@ -84,8 +86,12 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
         let wire = Wire::to(listener.local_addr().expect("an address")).await;
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
-        let serving = tokio::spawn(async move { axum::serve(listener, service).await.expect("served") });
-        Self { db, clock, users, grants, documents, wire, serving }
+        let stopped = Arc::new(Notify::new());
+        let until = Arc::clone(&stopped);
+        let serving = axum::serve(listener, service);
+        let serving = serving.with_graceful_shutdown(async move { until.notified().await });
+        let serving = tokio::spawn(async move { serving.await.expect("served") });
+        Self { db, clock, users, grants, documents, wire, stopped, serving }
     }
 
     fn client(&self) -> HttpClient {
@@ -108,10 +114,11 @@ impl Server {
     }
 
     async fn stop(self) {
-        let Self { db, users, grants, documents, wire, serving, .. } = self;
+        let Self { db, users, grants, documents, wire, stopped, serving, .. } = self;
         drop(wire);
-        serving.abort();
-        assert!(serving.await.is_err());
+        // Until its last connection is gone, so that nothing holds the store.
+        stopped.notify_one();
+        serving.await.expect("stopped");
         drop((users, grants, documents));
         db.close().await.expect("close");
     }

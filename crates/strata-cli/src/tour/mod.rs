@@ -8,6 +8,7 @@ mod crash;
 mod durability;
 mod fingerprint;
 mod ground;
+mod http;
 mod keyring;
 mod life;
 mod migration;
@@ -78,6 +79,7 @@ async fn steps(tour: &mut Tour<'_>, ground: Ground, no_keyring: bool) -> Result<
     tour.step("visits counted once", analytics::visits(&ground)).await?;
     tour.step("two programs in step", sync::one_store()).await?;
     tour.step("two stores in step", sync::a_store_each()).await?;
+    tour.step("server and client", http::both_ends(db)).await?;
     tour.step("key rotation", sealing::rotation(db)).await?;
     tour.step("kill -9 in mid-writing", crash::kill(&ground)).await?;
     tour.step("close and reopen", ground.reopen()).await
