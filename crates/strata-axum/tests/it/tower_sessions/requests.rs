@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{Request, Response, StatusCode, header};
@@ -29,7 +28,7 @@ fn application(world: &World, expiry: Option<Expiry>) -> Router {
         .layer(layer)
 }
 
-fn told<T>(result: &Result<T, tower_sessions::session::Error>) -> impl IntoResponse {
+fn told<T>(result: &Result<T, tower_sessions::session::Error>) -> StatusCode {
     if result.is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR }
 }
 
