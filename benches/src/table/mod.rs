@@ -22,7 +22,7 @@ use crate::section::Section;
 pub type Run = fn(Effort) -> Section;
 
 /// Every table, by name, in the order of the report.
-pub const ALL: [(&str, Run); 13] = [
+pub const ALL: [(&str, Run); 14] = [
     ("memory", memory::run),
     ("replica", replica::run),
     ("touch", touch::run),
