@@ -130,10 +130,10 @@ impl Client {
     pub async fn login(&self, account: &Account) -> (Reply, Option<SignedIn>) {
         let body = json!({ "user": account.user, "password": account.password, "token": true });
         let reply = self.send(Method::POST, "/api/login", None, Some(&body)).await;
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let token = text(&reply.body["access_token"]).zip(text(&reply.body["session"]["id"]));
-        let signed_in = token.filter(|_| reply.answer() == Answer::Done);
-        (reply, signed_in.map(|(token, id)| SignedIn { token: Token::Bearer(token), id }))
+        let token = reply.body["access_token"].as_str().filter(|_| reply.answer() == Answer::Done);
+        // An access token begins with the public id of its session.
+        let parts = token.and_then(|token| Some((token.to_owned(), token.split_once('.')?.0.to_owned())));
+        (reply, parts.map(|(token, id)| SignedIn { token: Token::Bearer(token), id }))
     }
 
     /// A visitor who has no session yet adds one to a value, which begins one.

@@ -65,6 +65,9 @@ impl Report {
         if !self.ended_well {
             text.push_str("BAD  the service did not end well when it was told to\n");
         }
+        if self.has_shown_nothing() {
+            text.push_str("BAD  no addition was kept or no session ended: nothing was shown\n");
+        }
         text
     }
 
@@ -89,7 +92,11 @@ impl Report {
     /// Whether nothing was lost and nothing came back. A soak that kept nothing and ended nothing has shown nothing.
     pub fn is_clean(&self) -> bool {
         let bad = !self.faults.is_empty() || !self.unexpected.is_empty() || !self.ended_well;
-        !bad && self.acknowledged > 0 && self.lives[2] > 0
+        !bad && !self.has_shown_nothing()
+    }
+
+    fn has_shown_nothing(&self) -> bool {
+        self.acknowledged == 0 || self.lives[2] == 0
     }
 }
 
