@@ -39,7 +39,7 @@ impl AuthnBackend for Backend {
     type Error = std::convert::Infallible;
 
     async fn authenticate(&self, name: String) -> Result<Option<User>, Self::Error> {
-        Ok((name == "ada").then(|| User { name, stamp: self.stamp }))
+        Ok((name == "ada").then_some(User { name, stamp: self.stamp }))
     }
 
     async fn get_user(&self, id: &UserId<Self>) -> Result<Option<User>, Self::Error> {
