@@ -86,11 +86,16 @@ impl Scene {
         self.post("/api/auth/refresh", FORM, body, &[]).await
     }
 
-    async fn json(&self, path: &str, bearer: Option<&str>, body: impl Into<Body>) -> Answer {
+    async fn json(&self, path: &str, bearer: Option<&str>, body: impl Into<String>) -> Answer {
+        let body = body.into();
         let authorization = bearer.map(|bearer| format!("Bearer {bearer}"));
         let headers: Vec<_> =
             authorization.iter().map(|value| (AUTHORIZATION.as_str(), value.as_str())).collect();
-        self.post(path, JSON, body, &headers).await
+        let answer = self.post(path, JSON, body.clone(), &headers).await;
+        if answer.status.is_success() && !body.is_empty() {
+            openapi::allows(path, &body);
+        }
+        answer
     }
 
     async fn post(&self, path: &str, sort: &str, body: impl Into<Body>, headers: &[(&str, &str)]) -> Answer {
