@@ -29,8 +29,10 @@ async fn every_route_can_be_limited_before_it_does_anything() {
         for _ in 0..4 {
             assert_ne!(scene.post(path, FORM, "", &[]).await.status, 429);
         }
+        let (_, access) = scene.signs_in("ada").await;
+        let bearer = format!("Bearer {access}");
         let before = scene.world.faulty.calls();
-        let answer = scene.post(path, FORM, "", &[]).await;
+        let answer = scene.post(path, FORM, "", &[("authorization", &bearer)]).await;
         assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "15"), "{path}");
         assert_eq!(scene.world.faulty.calls(), before, "{path}: no store is asked");
     }

@@ -8,7 +8,7 @@ use super::Scene;
 
 const SYNC: &str = "/api/session/sync";
 
-fn request(number: u8, revision: Option<&str>, changes: &Value) -> String {
+pub(super) fn request(number: u8, revision: Option<&str>, changes: &Value) -> String {
     let request = format!("{number:02x}").repeat(16);
     json!({"protocol": 1, "replica": "0a".repeat(16), "request": request, "revision": revision, "changes": changes})
         .to_string()
