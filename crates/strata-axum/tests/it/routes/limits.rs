@@ -68,3 +68,15 @@ async fn a_family_is_counted_from_wherever_its_tokens_come() {
     }
     assert_eq!(statuses, [200, 200, 429]);
 }
+
+#[tokio::test]
+async fn many_clients_do_not_use_up_each_others_attempts() {
+    let scene = limited(&Arc::default(), ClientAddress::Forwarded(1));
+    for last in 0..6 {
+        let (token, _) = scene.signs_in("ada").await;
+        let body = format!("grant_type=refresh_token&refresh_token={}", *token.expose());
+        let address = format!("192.0.2.{last}");
+        let answer = scene.post("/api/auth/refresh", FORM, body, &[("x-forwarded-for", &address)]).await;
+        assert_eq!(answer.status, 200, "{address}");
+    }
+}

@@ -31,14 +31,15 @@ use crate::world::World;
 const JSON: &str = "application/json";
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Everybody but one who was locked out.
+/// Everybody but one who was locked out, and one who is taken for another.
 #[derive(Debug)]
 struct Directory;
 
 #[async_trait]
 impl Users<()> for Directory {
     async fn user(&self, id: &str) -> Result<Option<User>> {
-        Ok((id != "mallory").then(|| User::new(id).role("editor")))
+        let found = if id == "eve" { "ada" } else { id };
+        Ok((id != "mallory").then(|| User::new(found).role("editor")))
     }
 }
 

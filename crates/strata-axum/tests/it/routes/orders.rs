@@ -52,6 +52,35 @@ fn s13_no_access_token_outlives_a_logout() {
     assert!(count >= 50, "{count} schedules");
 }
 
+/// Two windows of one program refresh at once: both have tokens, and both access tokens end with the family.
+#[test]
+fn s13_what_two_refreshes_at_once_are_given_ends_with_the_family() {
+    let count = sampled_schedules(0x5eed, 700, || {
+        let store = Stepped::over(Arc::new(ReferenceStore::new()));
+        let scene = Arc::new(Scene::over(Arc::clone(&store) as _, |routes| routes));
+        let (token, _) = block_on(scene.signs_in("ada"));
+        let form = format!("grant_type=refresh_token&refresh_token={}", *token.expose());
+        let refresh = || -> Task {
+            let (scene, form) = (Arc::clone(&scene), form.clone());
+            Box::pin(async move {
+                assert_eq!(scene.post("/api/auth/refresh", FORM, form, &[]).await.status, 200);
+            })
+        };
+        let tasks = vec![refresh(), refresh()];
+        let check = Box::new(move || {
+            block_on(async {
+                let alive = scene.world.users.list("ada").await.expect("listed").len();
+                assert_eq!(alive, 2, "the newest, and the one before");
+                assert!(scene.grants.revoke(token.family()).await.expect("revoked"));
+                let left = scene.world.users.list("ada").await.expect("listed");
+                assert!(left.is_empty(), "{} access tokens outlive their family", left.len());
+            });
+        });
+        World { store, tasks, check }
+    });
+    assert!(count >= 50, "{count} schedules");
+}
+
 #[test]
 fn s13_no_document_outlives_the_logout_of_its_session() {
     let count = sampled_schedules(0x5eed, 1000, || {

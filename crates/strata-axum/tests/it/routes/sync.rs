@@ -51,6 +51,17 @@ async fn only_who_is_signed_in_has_a_document() {
 }
 
 #[tokio::test]
+async fn a_program_left_alone_keeps_no_session_alive() {
+    let scene = Scene::new();
+    let (_, access) = scene.signs_in("ada").await;
+    for (number, status) in [(1, 200), (2, 401)] {
+        scene.world.clock.advance(40 * crate::world::MINUTE);
+        let answer = scene.json(SYNC, Some(&access), request(number, None, &json!([]))).await;
+        assert_eq!(answer.status, status, "an hour without activity is over");
+    }
+}
+
+#[tokio::test]
 async fn a_document_of_a_session_ends_with_it() {
     let scene = Scene::new();
     let (_, access) = scene.signs_in("ada").await;

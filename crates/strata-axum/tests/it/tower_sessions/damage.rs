@@ -29,6 +29,24 @@ async fn a_store_that_is_away_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_deletion_that_failed_does_not_claim_to_be_done() {
+    let world = world();
+    SessionStore::create(&world.store, &mut world.record("tea")).await.expect("created");
+    world.clock.advance(HOUR);
+    let mut failed = 0;
+    loop {
+        world.faulty.arm(failed + 1, Fault::Unavailable);
+        let done = world.store.delete_expired().await;
+        world.faulty.disarm();
+        if done.is_ok() {
+            break;
+        }
+        failed += 1;
+    }
+    assert_eq!((world.records().await, failed), (0, 2), "looking, and deleting");
+}
+
+#[tokio::test]
 async fn a_record_of_another_kind_is_no_session() {
     let world = world();
     let mut record = world.record("tea");
