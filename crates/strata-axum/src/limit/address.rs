@@ -30,13 +30,12 @@ impl ClientAddress {
     }
 }
 
-/// The entry that the outermost of the own proxies wrote: the `hops`th from the end, over all headers of that name.
+/// The entry that the outermost of the own proxies wrote: the `hops`th from the end, over all headers of that name. What stands before it
+/// is the client's, whatever it is.
 fn forwarded(headers: &HeaderMap, hops: usize) -> Option<IpAddr> {
-    let mut entries: Vec<&str> = Vec::new();
-    for header in headers.get_all("x-forwarded-for") {
-        entries.extend(header.to_str().ok()?.split(','));
-    }
-    let entry = entries.len().checked_sub(hops).and_then(|place| entries.get(place))?.trim();
+    let values = headers.get_all("x-forwarded-for").iter().rev();
+    let mut entries = values.flat_map(|value| value.as_bytes().rsplit(|byte| *byte == b','));
+    let entry = std::str::from_utf8(entries.nth(hops.checked_sub(1)?)?).ok()?.trim();
     entry.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
@@ -69,6 +68,8 @@ mod tests {
         assert_eq!(of(0, &["1.2.3.4"]), told("10.0.0.1"));
         assert_eq!(of(1, &["6.6.6.6, 1.2.3.4"]), told("1.2.3.4"), "the client's own entry is passed over");
         assert_eq!(of(2, &["6.6.6.6", "1.2.3.4,10.0.0.2"]), told("1.2.3.4"));
+        assert_eq!(of(1, &["\u{fc}", "1.2.3.4"]), told("1.2.3.4"), "whatever it is");
+        assert_eq!(of(1, &["\u{fc}, 1.2.3.4"]), told("1.2.3.4"));
         assert_eq!(of(1, &["[2001:db8::1]:443"]), told("2001:db8::1"));
         assert_eq!(of(1, &["1.2.3.4:5678"]), told("1.2.3.4"));
         for (hops, headers) in [(1, &[][..]), (2, &["1.2.3.4"][..]), (1, &["unknown"][..]), (1, &[""][..])] {

@@ -128,10 +128,20 @@ impl<C: Value + Send + Sync> AccessTokens for AccessSessions<C> {
         };
         let label = if family.client.is_empty() { "program" } else { &family.client };
         let (token, session) = self.sessions.login(&user).device(Device::new().label(label)).await?;
-        let info = session.info().await?;
-        self.tie(family.id, token.id(), info.latest).await?;
+        let tied = async {
+            let info = session.info().await?;
+            self.tie(family.id, token.id(), info.latest).await.map(|()| info.expires)
+        };
+        let expires = match tied.await {
+            Ok(expires) => expires,
+            Err(error) => {
+                // Nobody is given its token; if this fails, too, it ends by its lifetime.
+                let _ = self.sessions.revoke(token.id()).await;
+                return Err(error);
+            }
+        };
         let now = self.sessions.handle().clock().now();
-        let access = Access::new(token.expose(), info.expires.since(now));
+        let access = Access::new(token.expose(), expires.since(now));
         Ok(Some(access.user(described(&user))))
     }
 

@@ -42,10 +42,10 @@ pub(super) fn only_json(headers: &HeaderMap) -> Result<(), Rejection> {
     if kind(headers)? == Kind::Json { Ok(()) } else { Err(refusals::UNSUPPORTED_MEDIA_TYPE) }
 }
 
-/// Reads a body up to a bound. It may hold tokens, so it is wiped.
+/// Reads a body up to a bound. It may hold tokens, so what is kept of it here is wiped; buffers of the connection are not in reach.
 pub(super) async fn read(body: Body, most: usize) -> Result<Zeroizing<Vec<u8>>, Rejection> {
     match to_bytes(body, most).await {
-        Ok(bytes) => Ok(Zeroizing::new(bytes.to_vec())),
+        Ok(bytes) => Ok(Zeroizing::new(bytes.into())),
         Err(error) if error.source().is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) => {
             Err(refusals::TOO_LARGE)
         }

@@ -17,7 +17,7 @@ use super::access::{Access, AccessTokens};
 /// A server's refresh tokens together with the access tokens made for them. Cheap to clone.
 ///
 /// What belongs to a family ends with it: whether it was revoked, signed out or misused, and also an access token that is made at that
-/// very moment.
+/// very moment. One that was made shortly before its family is over by age lives on for as long as it was given.
 #[derive(Clone, Debug)]
 pub struct Grants {
     tokens: RefreshTokens,
@@ -55,7 +55,8 @@ impl Grants {
         }
     }
 
-    /// The refresh tokens.
+    /// The refresh tokens, to list them. A family that is ended there gets no more access tokens, and keeps those it has until they are
+    /// over: end one by [`Grants::revoke`], and those of a user together with their sessions.
     pub fn tokens(&self) -> &RefreshTokens {
         &self.tokens
     }
@@ -87,23 +88,19 @@ impl Grants {
             Ok((token, family)) => {
                 Ok(self.complete(token, &family).await?.map_or(Refreshed::Refused, Refreshed::Granted))
             }
-            Err(verdict) => {
-                if verdict.ends_family() {
-                    self.access.end_family(presented.family()).await?;
-                }
-                Ok(Refreshed::Refused)
-            }
+            Err(_) => self.end_rest(presented.family()).await.map(|()| Refreshed::Refused),
         }
     }
 
     /// Ends the family of a presented token, and what belongs to it (RFC 7009).
     pub(super) async fn end(&self, presented: &RefreshToken) -> Result<()> {
         self.tokens.end(presented).await?;
-        // Also when it had ended before: whoever ended it may have come no further.
-        if self.is_alive(presented.family()).await? {
-            return Ok(());
-        }
-        self.access.end_family(presented.family()).await
+        self.end_rest(presented.family()).await
+    }
+
+    /// Ends what belongs to a family, if that has ended; also when it had before, for whoever ended it may have come no further.
+    async fn end_rest(&self, family: FamilyId) -> Result<()> {
+        if self.is_alive(family).await? { Ok(()) } else { self.access.end_family(family).await }
     }
 
     /// Ends an access token.

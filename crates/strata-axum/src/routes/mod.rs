@@ -41,8 +41,8 @@ mod tokens;
 use std::fmt;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::routing::post;
-use axum::{Extension, Router};
 use strata_core::Value;
 use strata_session::analytics::Ingest;
 use strata_session::document::Documents;
@@ -52,7 +52,6 @@ pub use grants::{Grant, Grants};
 pub use sync::Owner;
 
 use crate::limit::{ClientAddress, RateLimit};
-use crate::request::Background;
 use analytics::AnalyticsRoute;
 use gate::Gate;
 use logout::LogoutRoute;
@@ -181,10 +180,9 @@ fn of_tokens(state: TokenRoutes) -> Router {
     router.route(REVOKE, post(tokens::revoke)).with_state(state)
 }
 
-/// Pages report by themselves, so it is no activity.
+/// Pages report by themselves. It asks for no session, so it is no activity.
 fn of_analytics(state: AnalyticsRoute) -> Router {
-    let router = Router::new().route(ANALYTICS, post(analytics::report));
-    router.layer(Extension(Background)).with_state(state)
+    Router::new().route(ANALYTICS, post(analytics::report)).with_state(state)
 }
 
 impl fmt::Debug for RoutesBuilder {

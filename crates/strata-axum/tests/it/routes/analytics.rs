@@ -48,7 +48,7 @@ async fn one_bad_report_does_not_spoil_the_others() {
     let good = || report(&scene, 1, "/a");
     let (long, mut newer) = (report(&scene, 2, &"x".repeat(600)), report(&scene, 3, "/c"));
     newer["version"] = json!(2);
-    newer["shape"] = json!({"of": "the future"});
+    newer["events"] = json!({"of": "the future"});
     for (bad, status, outcome) in [
         (json!({"version": 1}), 422, "invalid"),
         (json!(7), 422, "invalid"),

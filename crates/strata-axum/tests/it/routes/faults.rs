@@ -30,9 +30,38 @@ async fn s35_a_refresh_that_failed_is_made_good_by_the_next() {
             let answer =
                 scene.post("/api/auth/revoke", FORM, format!("token={}", *token.expose()), &[]).await;
             assert_eq!((answer.status.as_u16(), scene.families("ada").await), (200, 0));
+            if fault == Fault::Unavailable {
+                let left = scene.world.users.list("ada").await.expect("listed");
+                assert!(left.is_empty(), "call {nth} leaves a session that nobody has the token of");
+            }
         })
         .await;
         assert!(tried >= 6, "{tried} calls");
+    }
+}
+
+/// Whoever holds a stolen token may go away, or the store, between the end of the family and that of its access tokens.
+#[tokio::test]
+async fn s23_a_reuse_that_was_interrupted_ends_everything_at_the_next_try() {
+    for fault in Fault::ALL {
+        let scene = Scene::new();
+        let tried = every_call(&scene.world.faulty, fault, async |nth| {
+            scene.world.faulty.disarm();
+            let (first, access) = scene.signs_in("ada").await;
+            let second = scene.refresh(&first).await.text("access_token");
+            scene.world.clock.advance(std::time::Duration::from_secs(11));
+            scene.world.faulty.arm(nth, fault);
+            let reused = scene.refresh(&first).await;
+            scene.world.faulty.disarm();
+            assert!(matches!(reused.status.as_u16(), 400 | 503), "{fault:?} of call {nth}: {reused:?}");
+            assert_eq!(scene.refresh(&first).await.code(), "invalid_grant");
+            assert_eq!(scene.families("ada").await, 0, "{fault:?} of call {nth}");
+            for access in [&access, &second] {
+                assert!(!scene.lets_in(access).await, "{fault:?} of call {nth}: it outlives its family");
+            }
+        })
+        .await;
+        assert!(tried >= 3, "{tried} calls");
     }
 }
 

@@ -29,8 +29,10 @@ async fn every_route_can_be_limited_before_it_does_anything() {
         for _ in 0..4 {
             assert_ne!(scene.post(path, FORM, "", &[]).await.status, 429);
         }
+        let (_, access) = scene.signs_in("ada").await;
+        let bearer = format!("Bearer {access}");
         let before = scene.world.faulty.calls();
-        let answer = scene.post(path, FORM, "", &[]).await;
+        let answer = scene.post(path, FORM, "", &[("authorization", &bearer)]).await;
         assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "15"), "{path}");
         assert_eq!(scene.world.faulty.calls(), before, "{path}: no store is asked");
     }
@@ -65,4 +67,16 @@ async fn a_family_is_counted_from_wherever_its_tokens_come() {
         statuses.push(answer.status.as_u16());
     }
     assert_eq!(statuses, [200, 200, 429]);
+}
+
+#[tokio::test]
+async fn many_clients_do_not_use_up_each_others_attempts() {
+    let scene = limited(&Arc::default(), ClientAddress::Forwarded(1));
+    for last in 0..6 {
+        let (token, _) = scene.signs_in("ada").await;
+        let body = format!("grant_type=refresh_token&refresh_token={}", *token.expose());
+        let address = format!("192.0.2.{last}");
+        let answer = scene.post("/api/auth/refresh", FORM, body, &[("x-forwarded-for", &address)]).await;
+        assert_eq!(answer.status, 200, "{address}");
+    }
 }

@@ -18,20 +18,25 @@ static FILE: LazyLock<Value> = LazyLock::new(|| {
 /// The operations of the router, by path.
 fn operations() -> impl Iterator<Item = (&'static String, &'static String, &'static Value)> {
     let paths = FILE["paths"].as_object().expect("paths").iter();
-    let all = paths.flat_map(|(path, item)| {
+    paths.flat_map(|(path, item)| {
         item.as_object().expect("operations").iter().map(move |(method, operation)| (path, method, operation))
-    });
-    all.filter(|(_, _, operation)| {
-        operation["tags"].as_array().is_some_and(|tags| tags.contains(&"routes".into()))
     })
+}
+
+fn operation(path: &str) -> &'static Value {
+    let found = operations().find(|(found, _, _)| *found == path);
+    found.unwrap_or_else(|| panic!("{path} is not in docs/openapi.json")).2
+}
+
+/// That the file knows a request, which the route has taken.
+pub(super) fn allows(path: &str, body: &str) {
+    let schema = &operation(path)["requestBody"]["content"]["application/json"]["schema"];
+    valid(schema, &serde_json::from_str(body).expect("json"), &format!("a request of {path}"));
 }
 
 /// That an answer is one of those the file has for its route.
 pub(super) fn conforms(path: &str, answer: &Answer) {
-    let Some((_, _, operation)) = operations().find(|(found, _, _)| *found == path) else {
-        panic!("{path} is not in docs/openapi.json");
-    };
-    let response = &operation["responses"][answer.status.as_str()];
+    let response = &operation(path)["responses"][answer.status.as_str()];
     assert!(response.is_object(), "docs/openapi.json has no {} of {path}", answer.status);
     for (name, header) in response["headers"].as_object().expect("headers") {
         match answer.headers.get(name) {
@@ -50,7 +55,17 @@ fn valid(schema: &Value, value: &Value, place: &str) {
 
 fn is_valid(schema: &Value, value: &Value) -> bool {
     let known = ["$ref", "type", "required", "properties", "items", "enum", "const", "anyOf", "description"];
-    let bounds = ["additionalProperties", "minItems", "maxItems", "minimum", "pattern"];
+    let bounds = [
+        "additionalProperties",
+        "minItems",
+        "maxItems",
+        "minLength",
+        "maxLength",
+        "minimum",
+        "pattern",
+        "oneOf",
+        "not",
+    ];
     let words = schema.as_object().expect("a schema");
     assert!(words.keys().all(|word| known.iter().chain(&bounds).any(|known| known == word)), "{schema}");
     words.iter().all(|(word, told)| match word.as_str() {
@@ -80,16 +95,32 @@ fn is_valid(schema: &Value, value: &Value) -> bool {
         "enum" => told.as_array().expect("values").contains(value),
         "const" => told == value,
         "anyOf" => told.as_array().expect("schemas").iter().any(|schema| is_valid(schema, value)),
+        "oneOf" => {
+            told.as_array().expect("schemas").iter().filter(|schema| is_valid(schema, value)).count() == 1
+        }
+        "not" => !is_valid(told, value),
+        "minLength" => value.as_str().map_or(0, str::len) as u64 >= told.as_u64().expect("a number"),
+        "maxLength" => value.as_str().map_or(0, str::len) as u64 <= told.as_u64().expect("a number"),
         "minItems" => value.as_array().map_or(0, Vec::len) as u64 >= told.as_u64().expect("a number"),
         "maxItems" => value.as_array().map_or(0, Vec::len) as u64 <= told.as_u64().expect("a number"),
         "minimum" => value.as_u64() >= told.as_u64(),
         "pattern" => match told.as_str().expect("a pattern") {
             "^[0-9]+$" => value.as_str().is_some_and(|text| text.parse::<u64>().is_ok()),
-            "^[0-9a-f]{32}$" => value.as_str().is_some_and(|text| text.len() == 32),
+            "^[0-9a-f]{32}$" => value.as_str().is_some_and(|text| is_hex(text, 32)),
+            "^[0-9a-f]{16}-[0-9]+-[0-9a-f]{16}$" => value.as_str().is_some_and(is_revision),
             other => panic!("the pattern {other} is not known to this test"),
         },
         _ => true,
     })
+}
+
+fn is_hex(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_revision(text: &str) -> bool {
+    let [epoch, count, stamp] = text.split('-').collect::<Vec<_>>()[..] else { return false };
+    is_hex(epoch, 16) && count.parse::<u64>().is_ok() && is_hex(stamp, 16)
 }
 
 fn is_of(sort: &str, value: &Value) -> bool {
@@ -148,4 +179,12 @@ fn the_check_itself_finds_what_is_wrong() {
         schema("SyncAnswer"),
         &serde_json::json!({"protocol": 2, "outcome": "applied", "revision": null, "document": {}})
     ));
+    for bad in [
+        serde_json::json!({"path": ["a"]}),
+        serde_json::json!({"path": ["a"], "set": 1, "remove": true}),
+        serde_json::json!({"path": [], "set": 1}),
+        serde_json::json!({"path": ["__proto__"], "set": 1}),
+    ] {
+        assert!(!is_valid(schema("Change"), &bad), "{bad}");
+    }
 }

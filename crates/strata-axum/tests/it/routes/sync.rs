@@ -8,7 +8,7 @@ use super::Scene;
 
 const SYNC: &str = "/api/session/sync";
 
-fn request(number: u8, revision: Option<&str>, changes: &Value) -> String {
+pub(super) fn request(number: u8, revision: Option<&str>, changes: &Value) -> String {
     let request = format!("{number:02x}").repeat(16);
     json!({"protocol": 1, "replica": "0a".repeat(16), "request": request, "revision": revision, "changes": changes})
         .to_string()
@@ -48,6 +48,17 @@ async fn only_who_is_signed_in_has_a_document() {
     assert_eq!(scene.post(SYNC, "application/json", body(), &other_site).await.code(), "cross_site");
     assert_eq!(scene.json("/api/session/logout", Some(&access), "").await.status, 200);
     assert_eq!(scene.json(SYNC, Some(&access), body()).await.status, 401, "on the next request");
+}
+
+#[tokio::test]
+async fn a_program_left_alone_keeps_no_session_alive() {
+    let scene = Scene::new();
+    let (_, access) = scene.signs_in("ada").await;
+    for (number, status) in [(1, 200), (2, 401)] {
+        scene.world.clock.advance(40 * crate::world::MINUTE);
+        let answer = scene.json(SYNC, Some(&access), request(number, None, &json!([]))).await;
+        assert_eq!(answer.status, status, "an hour without activity is over");
+    }
 }
 
 #[tokio::test]

@@ -74,6 +74,26 @@ async fn refusals_say_the_same_whatever_the_verdict() {
 }
 
 #[tokio::test]
+async fn a_user_who_is_found_under_another_id_gets_nothing() {
+    let scene = Scene::new();
+    assert!(scene.grants.grant("eve", "desktop").await.expect("asked").is_none());
+    assert_eq!((scene.families("eve").await, scene.families("ada").await), (0, 0));
+    assert!(scene.world.users.list("ada").await.expect("listed").is_empty());
+}
+
+#[tokio::test]
+async fn records_do_not_grow_with_refreshes() {
+    let scene = Scene::new();
+    let (mut token, _) = scene.signs_in("ada").await;
+    let mut records = Vec::new();
+    for _ in 0..5 {
+        token = scene.refresh(&token).await.refresh_token();
+        records.push(scene.world.raw().await.len());
+    }
+    assert_eq!(records[1..], [records[0]; 4]);
+}
+
+#[tokio::test]
 async fn a_token_is_good_for_its_client_only() {
     let scene = Scene::new();
     let (first, access) = scene.signs_in("ada").await;
@@ -119,6 +139,13 @@ async fn bad_requests_are_told_what_is_wrong() {
         );
         assert!(!answer.body.contains(&**text), "s05: nothing of the request is told");
     }
+    let body = format!("grant_type=refresh_token&refresh_token={}", *text);
+    let two_types = scene.post("/api/auth/refresh", FORM, body, &[("content-type", JSON)]).await;
+    assert_eq!(
+        two_types.code(),
+        "unsupported_media_type",
+        "read one way here, and another way by what stands before"
+    );
     let broken = Body::from_stream(broken());
     assert_eq!(scene.post("/api/auth/refresh", FORM, broken, &[]).await.code(), "invalid_request");
     assert_eq!(scene.refresh(&token).await.status, 200, "none of that has used it up");

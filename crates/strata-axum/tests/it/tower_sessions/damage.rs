@@ -28,6 +28,27 @@ async fn a_store_that_is_away_is_an_error() {
     assert_eq!(session.get::<String>("key").await.expect("read").as_deref(), Some("tea"));
 }
 
+/// Whether the first of the dead stays or a later one.
+#[tokio::test]
+async fn a_deletion_that_failed_does_not_claim_to_be_done() {
+    for nth in 1.. {
+        let world = world();
+        for _ in 0..150 {
+            SessionStore::create(&world.store, &mut world.record("tea")).await.expect("created");
+        }
+        world.clock.advance(HOUR);
+        world.faulty.arm(nth, Fault::Unavailable);
+        let done = world.store.delete_expired().await;
+        world.faulty.disarm();
+        let left = world.records().await;
+        assert_eq!(done.is_ok(), left == 0, "{left} are left when call {nth} fails");
+        if left == 0 {
+            assert!(nth > 3, "one look, and a deletion of a part at least twice: {nth}");
+            break;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_record_of_another_kind_is_no_session() {
     let world = world();

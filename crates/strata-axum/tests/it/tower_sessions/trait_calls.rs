@@ -20,7 +20,10 @@ async fn what_is_created_is_loaded_as_it_was() {
     SessionStore::create(&world.store, &mut record).await.expect("created");
     let loaded = SessionStore::load(&world.store, &record.id).await.expect("loaded");
     assert_eq!(loaded.as_ref(), Some(&record), "to the nanosecond");
-    assert_eq!(SessionStore::load(&world.store, &Id(1)).await.expect("loaded"), None);
+    for bit in [0, 63, 64, 127] {
+        let other = Id(record.id.0 ^ (1 << bit));
+        assert_eq!(SessionStore::load(&world.store, &other).await.expect("loaded"), None, "bit {bit}");
+    }
 }
 
 #[tokio::test]
