@@ -40,6 +40,29 @@ fn s14_a_roster_that_cannot_be_read_keeps_no_family_alive() {
     }
 }
 
+/// Two stores in step by replication keep the later of two rosters: a family may live and be in none.
+#[test]
+fn s14_the_end_of_all_ends_what_the_roster_lost() {
+    let ground = ground();
+    let tokens = &ground.tokens;
+    block_on(async {
+        let (lost, _) = tokens.issue("ada", "laptop").await.expect("issued");
+        let home = ground.world.db.namespace("refresh").expect("a namespace");
+        home.namespace("roster").expect("a namespace").select().clear().await.expect("cleared");
+        assert_eq!(tokens.revoke_user("ada").await.expect("revoked"), 1, "no roster at all");
+        assert!(tokens.rotate(&lost).await.expect("asked").granted().is_err());
+        let (lost, _) = tokens.issue("ada", "laptop").await.expect("issued");
+        home.namespace("roster").expect("a namespace").select().clear().await.expect("cleared");
+        let (listed, _) = tokens.issue("ada", "phone").await.expect("issued");
+        let (bob, _) = tokens.issue("bob", "phone").await.expect("issued");
+        assert_eq!(tokens.revoke_user("ada").await.expect("revoked"), 2);
+        for token in [lost, listed] {
+            assert!(tokens.rotate(&token).await.expect("asked").granted().is_err());
+        }
+        assert!(tokens.rotate(&bob).await.expect("asked").granted().is_ok());
+    });
+}
+
 /// A rotation that began before its family died of idleness does not bring it back unlisted when a sign-in has taken its place.
 #[test]
 fn s13_a_family_that_died_is_not_revived_beside_the_roster() {
