@@ -1,10 +1,12 @@
 //! Ending sessions: one, others, all of a user, everybody's.
 
-use strata_core::ErrorKind;
-use strata_core::conformance::{Fault, block_on};
+use std::sync::Arc;
+
+use strata_core::conformance::{Fault, Stepped, Task, World as Meeting, block_on, every_schedule};
+use strata_core::{ErrorKind, ReferenceStore, Store};
 
 use super::{ada, audit, audited, auth, ids_of, named, opened, restore_rosters, rosters, sign_in};
-use crate::{grounds, kind_of, raw, world};
+use crate::{grounds, kind_of, raw, world, world_over};
 
 #[test]
 fn s14_one_session_ends() {
@@ -99,6 +101,24 @@ fn s14_the_end_of_all_ends_what_the_roster_lost() {
             });
         });
     }
+}
+
+/// Nobody is signed in, so no version of a roster guards the end of all: who signs in meanwhile is before it or after it all the same.
+#[test]
+fn s14_a_first_login_and_the_end_of_all_do_not_race_past_each_other() {
+    let count = every_schedule(|| {
+        let store = Stepped::over(Arc::new(ReferenceStore::new()));
+        let world = world_over(Arc::clone(&store) as Arc<dyn Store>);
+        let auth = auth(&world);
+        let (signs_in, ends) = (auth.clone(), auth.clone());
+        let tasks: Vec<Task> = vec![
+            Box::pin(async move { drop(signs_in.login(&ada()).await.expect("login")) }),
+            Box::pin(async move { drop(ends.revoke_user("ada").await.expect("revoke")) }),
+        ];
+        let check = Box::new(move || audited(&world.db));
+        Meeting { store, tasks, check }
+    });
+    assert!(count >= 6, "{count} schedules");
 }
 
 /// A session that no roster lists, and a commit that fails or whose answer is lost: success is told of what has ended alone.

@@ -5,7 +5,7 @@ use strata_core::conformance::{Stepped, Task, World as Meeting, block_on, every_
 use strata_core::{ErrorKind, Handle, Lifetime, ReferenceStore, Store};
 use strata_session::refresh::RefreshTokens;
 
-use super::{HOUR, ground};
+use super::{HOUR, ground, ground_over};
 use crate::{kind_of, raw, world_over};
 
 async fn spoil_roster(db: &Handle) {
@@ -61,6 +61,26 @@ fn s14_the_end_of_all_ends_what_the_roster_lost() {
         }
         assert!(tokens.rotate(&bob).await.expect("asked").granted().is_ok());
     });
+}
+
+/// No version of a roster guards this end of all: a family that begins meanwhile is before it or after it all the same.
+#[test]
+fn s14_a_first_family_and_the_end_of_all_do_not_race_past_each_other() {
+    let count = every_schedule(|| {
+        let store = Stepped::over(Arc::new(ReferenceStore::new()));
+        let ground = ground_over(Arc::clone(&store) as Arc<dyn Store>);
+        let (begins, ends) = (ground.tokens.clone(), ground.tokens.clone());
+        let tasks: Vec<Task> = vec![
+            Box::pin(async move { drop(begins.issue("ada", "phone").await.expect("issued")) }),
+            Box::pin(async move { drop(ends.revoke_user("ada").await.expect("revoked")) }),
+        ];
+        let check = Box::new(move || {
+            let left = block_on(raw(&*ground.world.faulty)).len();
+            assert!([0, 2].contains(&left), "a family and its roster, or neither: {left}");
+        });
+        Meeting { store, tasks, check }
+    });
+    assert!(count >= 6, "{count} schedules");
 }
 
 /// A rotation that began before its family died of idleness does not bring it back unlisted when a sign-in has taken its place.
