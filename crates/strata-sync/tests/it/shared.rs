@@ -11,6 +11,7 @@ use strata_core::{
     BoxFuture, Bus as _, Change, ChangeKind, Clock as _, Event, Handle, Lifetime, ManualClock, Origin,
     ReferenceStore, Spawn, Subscription,
 };
+use strata_sync::replica::Feed as _;
 use strata_sync::{Group, InProcess, Link, SharedBus, Topic};
 
 use crate::support::{Beats, Switched, System, Tapped, key};
@@ -276,9 +277,11 @@ fn a_guard_hands_out_what_waits_and_stops() {
     let [mut ada, mut bob] = ground.two();
     block_on(ada.db.set("last", &1_u8)).expect("set");
     drop(ada.running.take());
-    assert_eq!(ground.tasks.left(), 2);
+    assert_eq!((ground.tasks.left(), ada.bus.cut_off_since()), (2, None));
+    ground.clock.advance(Duration::from_secs(1));
     ground.tasks.run();
     assert_eq!(ground.tasks.left(), 1, "its task has ended");
+    assert_eq!(ada.bus.cut_off_since(), Some(ground.clock.now()), "replicas that it feeds are behind");
     assert_eq!(bob.changes(), [("last".to_owned(), ChangeKind::Created, Origin::Remote)]);
     let report = ada.bus.report();
     assert_eq!(
