@@ -197,6 +197,11 @@ fn activity_of_the_year_9999_keeps_nothing_alive_for_longer_than_activity_now() 
     let birth = victim.peer.index.get(hash).and_then(|entry| entry.state.life).expect("a life").birth;
     let deadline = Timestamp::MAX.as_millis();
     victim.told(Body::Alive(vec![Activity { hash, birth, deadline }]));
+    let item = block_on(victim.peer.item(&strata_core::Key::new("a").expect("key"))).expect("read");
+    let mut item = item.expect("it lives");
+    told_record(&mut item).expiry[0] = deadline;
+    victim.told(Body::Records { items: vec![item], answer: false });
+    assert!(victim.peer.report().dropped.is_empty());
     victim.clock.advance(idle);
     assert!(block_on(handle.contains("a")).expect("contains"), "it was active there");
     victim.clock.advance(victim.peer.config.max_ahead);
