@@ -37,7 +37,8 @@ struct State {
     lost: bool,
     /// Since when nothing was missed.
     in_step_since: Option<Timestamp>,
-    running: bool,
+    /// Since when nobody polls it; `None` while somebody does.
+    idle_since: Option<Timestamp>,
     counts: Counts,
 }
 
@@ -86,7 +87,8 @@ impl SharedBus {
 
     /// A bus over a group of its own. Give it to a handle's builder, and then [start](Self::start) it with that handle.
     pub fn new(group: Group) -> Self {
-        Self(Arc::new(Inner { group, state: Mutex::default(), filled: Notify::new() }))
+        let state = State { idle_since: Some(group.now()), ..State::default() };
+        Self(Arc::new(Inner { group, state: Mutex::new(state), filled: Notify::new() }))
     }
 
     /// The group, to send and report; its reader is this bus.
@@ -99,8 +101,14 @@ impl SharedBus {
         let group = self.0.group.report();
         let state = self.0.state.lock();
         let Counts { announced, heard, untold, resynchronised, strange } = state.counts;
-        let (in_step_since, running) = (state.in_step_since, state.running);
+        let (in_step_since, running) = (state.in_step_since, state.idle_since.is_none());
         SharedReport { announced, heard, untold, resynchronised, strange, in_step_since, running, group }
+    }
+
+    /// Since when peers cannot be heard: the link is down, or nobody runs this.
+    pub(crate) fn cut_off_since(&self) -> Option<Timestamp> {
+        let idle = self.0.state.lock().idle_since;
+        self.0.group.report().down_since.into_iter().chain(idle).min()
     }
 
     /// Tells peers of this handle's changes and its subscribers of theirs, until the link is closed for good. Whoever polls it owns it.
@@ -227,7 +235,7 @@ struct AtWork<'b> {
 
 impl<'b> AtWork<'b> {
     fn begin(bus: &'b SharedBus, handle: &'b Handle) -> Self {
-        bus.0.state.lock().running = true;
+        bus.0.state.lock().idle_since = None;
         bus.read_anew(handle);
         Self { bus, handle }
     }
@@ -236,7 +244,7 @@ impl<'b> AtWork<'b> {
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
         let mut state = self.bus.0.state.lock();
-        state.running = false;
+        state.idle_since = Some(self.handle.clock().now());
         state.in_step_since = None;
         drop(state);
         self.handle.hear_of_loss();

@@ -140,7 +140,8 @@ impl Registry {
         Err(contended())
     }
 
-    /// Ends what is in a user's roster, as much as one commit holds, and says whether that was all of it.
+    /// Ends what a user has, as much as one commit holds, and says whether that was all of it. That is the roster, and sessions
+    /// with the user's tag that it does not list: stores in step by replication keep the later of two rosters.
     async fn end_roll(
         &self,
         user: &str,
@@ -148,14 +149,18 @@ impl Registry {
         reason: EndReason,
         ended: &mut u64,
     ) -> Result<bool> {
+        // Before the roster is read: so whoever signs in between the two is in it.
+        let tagged = self.tagged(user).await?;
         let mut roll = self.roster.load::<()>(user, self.now()).await?;
         let is_spared = |id| spared.is_some_and(|spared| spared.id == id);
-        let doomed: Vec<SessionId> = ids(&roll).filter(|id| !is_spared(*id)).take(self.at_once()).collect();
+        let unlisted = tagged.into_iter().filter(|tagged| !ids(&roll).any(|id| id == *tagged));
+        let mut doomed: Vec<SessionId> = ids(&roll).chain(unlisted).filter(|id| !is_spared(*id)).collect();
         if doomed.is_empty() {
             return Ok(true);
         }
+        let all = doomed.len() <= self.at_once();
+        doomed.truncate(self.at_once());
         remove(&mut roll, &doomed);
-        let all = ids(&roll).all(is_spared);
         let mut writes = self.handle.writes();
         for id in &doomed {
             // In whatever version it is: activity is no way out.
@@ -167,7 +172,7 @@ impl Registry {
         }
         let lived: Vec<bool> = match writes.commit().await {
             Ok(outcomes) => outcomes.iter().map(was_alive).collect(),
-            // The answer was lost: they have ended if the roster has none of them.
+            // The answer was lost: they have ended if the user has none of them.
             Err(error) if is_unknown(&error) && self.has_none(user, &doomed).await => {
                 vec![true; doomed.len()]
             }
@@ -181,8 +186,14 @@ impl Registry {
     }
 
     async fn has_none(&self, user: &str, doomed: &[SessionId]) -> bool {
-        let roll = self.roster.load::<()>(user, self.now()).await;
-        roll.is_ok_and(|roll| !ids(&roll).any(|id| doomed.contains(&id)))
+        self.tagged(user).await.is_ok_and(|tagged| !tagged.iter().any(|id| doomed.contains(id)))
+    }
+
+    /// A user's living sessions by the tag they carry.
+    async fn tagged(&self, user: &str) -> Result<Vec<SessionId>> {
+        let names = self.handle.select().tag(&user_tag(user)).keys().collect().await?;
+        // What is no session is no way to stay signed in.
+        Ok(names.iter().filter_map(|name| id_of(name).ok()).collect())
     }
 
     /// Ends everybody's sessions page by page, then tidies the rosters. Says how many were alive. What is no session goes, too: it must

@@ -44,22 +44,30 @@ impl RefreshTokens {
     }
 
     /// Ends all of a user's families in one commit, and says how many there were. A family that begins at the same time is ended, or
-    /// begins afterwards.
+    /// begins afterwards. Families that the user's roster does not list (stores in step by replication keep the later of two rosters)
+    /// end before that, by their tag.
     pub async fn revoke_user(&self, user: &str) -> Result<u64> {
+        let mut ended = 0;
         for _ in 0..ATTEMPTS {
+            // Before the roster is read: so what begins between the two is in it.
+            let mut unlisted = self.tagged(user).await?;
             let mut roll = match self.roster.load::<()>(user, self.now()).await {
                 Ok(roll) => roll,
-                Err(error) if is_unreadable(&error) => return self.revoke_unlisted(user).await,
+                Err(error) if is_unreadable(&error) => {
+                    return self.revoke_unlisted(user).await.map(|more| ended + more);
+                }
                 Err(error) => return Err(error),
             };
             let ids: Vec<_> = roll.entries().iter().map(|entry| FamilyId::from_bytes(entry.id)).collect();
-            roll.entries_mut().clear();
+            unlisted.retain(|id| !ids.contains(id));
+            ended += self.revoke_pages(&unlisted, user).await?;
             if !roll.is_stored() {
-                return Ok(0);
+                return Ok(ended);
             }
+            roll.entries_mut().clear();
             match self.remove_all(&ids, Some(&roll)).await {
                 Ok(outcomes) => {
-                    return Ok(self.note_ended(&ids, &outcomes, EndReason::UserRevoked, Some(user)));
+                    return Ok(ended + self.note_ended(&ids, &outcomes, EndReason::UserRevoked, Some(user)));
                 }
                 Err(error) if is_race(&error) => {}
                 Err(error) => return Err(error),
@@ -71,14 +79,24 @@ impl RefreshTokens {
     /// Ends a user's families by the tag they carry, and then the roster that cannot be read: until it is removed no family of the user
     /// begins, so none is missed; after that it is made anew.
     async fn revoke_unlisted(&self, user: &str) -> Result<u64> {
+        let ids = self.tagged(user).await?;
+        let revoked = self.revoke_pages(&ids, user).await?;
+        self.roster.handle().remove(&user_name(user)).await?;
+        Ok(revoked)
+    }
+
+    /// A user's living families by the tag they carry.
+    async fn tagged(&self, user: &str) -> Result<Vec<FamilyId>> {
         let names = self.families.select().tag(&user_tag(user)).keys().collect().await?;
-        let ids: Vec<FamilyId> = names.iter().filter_map(|name| FamilyId::parse(name).ok()).collect();
+        Ok(names.iter().filter_map(|name| FamilyId::parse(name).ok()).collect())
+    }
+
+    async fn revoke_pages(&self, ids: &[FamilyId], user: &str) -> Result<u64> {
         let mut revoked = 0;
         for page in ids.chunks(self.at_once()) {
             let outcomes = self.remove_all(page, None).await?;
             revoked += self.note_ended(page, &outcomes, EndReason::UserRevoked, Some(user));
         }
-        self.roster.handle().remove(&user_name(user)).await?;
         Ok(revoked)
     }
 

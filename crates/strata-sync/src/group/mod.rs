@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use strata_core::{BoxFuture, Clock, Error, ErrorKind, Random, Result, Timer};
+use strata_core::{BoxFuture, Clock, Error, ErrorKind, Random, Result, Timer, Timestamp};
 
 pub use self::key::GroupKey;
 pub use self::report::GroupReport;
@@ -167,6 +167,15 @@ impl Group {
                 Woken::Heard(heard) => self.state.lock().on_heard(heard?),
             }
         }
+    }
+
+    /// The longest body of a message, in bytes.
+    pub fn max_body(&self) -> usize {
+        self.state.lock().max_body()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.state.lock().now()
     }
 
     /// How it fares.

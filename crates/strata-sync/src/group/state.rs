@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use strata_core::{Clock, Error, ErrorKind, Random, Result};
+use strata_core::{Clock, Error, ErrorKind, Random, Result, Timestamp};
 
 use super::key::GroupKey;
 use super::peers::{Asked, Peer, Peers};
@@ -72,6 +72,14 @@ impl State {
 
     pub(crate) fn id(&self) -> PeerId {
         self.instance.id()
+    }
+
+    pub(crate) fn max_body(&self) -> usize {
+        self.max_body
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) fn peers(&self) -> Vec<PeerId> {

@@ -9,18 +9,18 @@ use crate::shared::SharedBus;
 
 /// Whether peers can be heard.
 pub trait Feed: fmt::Debug + MaybeSend + MaybeSync + 'static {
-    /// Since when peers cannot be heard; `None` while they can.
+    /// Since when peers cannot be heard; `None` while they can. A bus that nobody runs hears nobody.
     fn cut_off_since(&self) -> Option<Timestamp>;
 }
 
 impl Feed for SharedBus {
     fn cut_off_since(&self) -> Option<Timestamp> {
-        self.report().group.down_since
+        Self::cut_off_since(self)
     }
 }
 
 impl Feed for Replication {
     fn cut_off_since(&self) -> Option<Timestamp> {
-        self.group().report().down_since
+        Self::cut_off_since(self)
     }
 }

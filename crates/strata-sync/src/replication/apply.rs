@@ -1,8 +1,11 @@
 //! What a peer told of a key becomes part of this store: joined with what is known here, in one commit of record and state, under guards, so that
 //! a local write that lands between is seen.
 
+use std::time::Duration;
+
 use strata_core::{ErrorKind, Expiry, Exported, FromPeer, Guard, Key, Record, Result, Timestamp};
 
+use super::idle::no_later;
 use super::message::{Item, ItemLife};
 use super::peer::{ATTEMPTS, Peer, contended};
 use super::record::{Stored, StoredLife};
@@ -72,7 +75,7 @@ impl Peer {
         let mut commit = handle.from_peer();
         let now = commit.now();
         let removed = local.stored.removed.max(item.removed);
-        let (mut act, mut life) = judge(local, item);
+        let (mut act, mut life) = judge(local, item, self.config.max_ahead);
         if let Act::Put(record) = act {
             if commit.put(record, data_guard(local.alive()))? {
                 life = life.map(|life| StoredLife { created: created(local.alive(), now), ..life });
@@ -127,14 +130,14 @@ fn is_stale(local: &Local, item: &Item, base: Option<Stamp>) -> bool {
 }
 
 /// What the record and its life become.
-fn judge<'i>(local: &Local, item: &'i Item) -> (Act<'i>, Option<StoredLife>) {
+fn judge<'i>(local: &Local, item: &'i Item, ahead: Duration) -> (Act<'i>, Option<StoredLife>) {
     let mine = local.stored.state();
     let theirs = item.state();
     let joined = mine.join(theirs);
     match &item.life {
         Some(told) if joined.life == Some(told.life) => {
             if mine.life == theirs.life {
-                same(local, told)
+                same(local, told, ahead)
             } else {
                 newer(local, told)
             }
@@ -145,13 +148,14 @@ fn judge<'i>(local: &Local, item: &'i Item) -> (Act<'i>, Option<StoredLife>) {
 }
 
 /// Both know this version: the one whose record lives longer tells the other.
-fn same<'i>(local: &Local, told: &'i ItemLife) -> (Act<'i>, Option<StoredLife>) {
+fn same<'i>(local: &Local, told: &'i ItemLife, ahead: Duration) -> (Act<'i>, Option<StoredLife>) {
     let life = local.stored.life;
     let Some(record) = &told.record else { return (Act::Nothing, life) };
     let Some(alive) = local.alive() else {
         return (Act::Put(record), life.map(|life| StoredLife { held: true, ..life }));
     };
     let theirs = Expiry::from_words(record.expiry).deadline();
+    let theirs = theirs.map(|theirs| no_later(alive.expiry, theirs, local.now, ahead));
     let mut mine = alive.expiry;
     match theirs {
         Some(deadline) if mine.slide_to(deadline) => (Act::Slide(deadline), life),

@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use strata_core::{BoxFuture, ErrorKind, Handle, Result, Spawn, Timer};
+use strata_core::{BoxFuture, Error, ErrorKind, Handle, Result, Spawn, Timer, Timestamp};
 use tokio::sync::oneshot;
 
 use super::config::ReplicationConfig;
@@ -35,6 +35,24 @@ struct Inner {
     interval: Duration,
     members: Mutex<Members>,
     report: Mutex<ReplicationReport>,
+    /// Since when nobody polls it.
+    idle_since: Mutex<Option<Timestamp>>,
+}
+
+/// A replication that somebody polls. When nobody does any more, nothing is in step.
+struct AtWork<'r>(&'r Inner);
+
+impl<'r> AtWork<'r> {
+    fn begin(replication: &'r Replication) -> Self {
+        *replication.0.idle_since.lock() = None;
+        Self(&replication.0)
+    }
+}
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        *self.0.idle_since.lock() = Some(self.0.handle.clock().now());
+    }
 }
 
 /// The members of the group, by the short addresses a peer uses.
@@ -55,7 +73,8 @@ impl Replication {
     /// Opens replication of `handle`, whose journal and bus `recorder` is, with a group of its own. Then [start](Self::start) it.
     ///
     /// # Errors
-    /// As [`Peer::open`].
+    /// As [`Peer::open`]; [`ErrorKind::Invalid`] if the group's messages are shorter than
+    /// [`max_message`](ReplicationConfig::max_message).
     pub async fn open(
         handle: Handle,
         recorder: Arc<Recorder>,
@@ -63,29 +82,51 @@ impl Replication {
         timer: Arc<dyn Timer>,
         config: ReplicationConfig,
     ) -> Result<Self> {
+        if group.max_body() < config.max_message {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "open replication",
+                format!(
+                    "its messages have up to {} bytes, the group's at most {}; raise `max_body` of the group, or lower `max_message`",
+                    config.max_message,
+                    group.max_body()
+                ),
+            ));
+        }
         let interval = config.interval;
+        let idle_since = Mutex::new(Some(handle.clock().now()));
         let peer = Peer::open(handle.clone(), Arc::clone(&recorder), config).await?;
         let report = Mutex::new(peer.report());
         let (peer, members) = (tokio::sync::Mutex::new(peer), Mutex::default());
-        Ok(Self(Arc::new(Inner { peer, recorder, group, timer, handle, interval, members, report })))
+        Ok(Self(Arc::new(Inner {
+            peer,
+            recorder,
+            group,
+            timer,
+            handle,
+            interval,
+            members,
+            report,
+            idle_since,
+        })))
     }
 
     /// Tells peers of changes here and takes up theirs, until the group's link is closed for good. Whoever polls it owns it.
     pub async fn run(&self) {
         let mut due = self.sleep(self.0.interval);
-        let mut changes_first = true;
+        let (mut changes_first, mut hurries) = (true, false);
+        let _at_work = AtWork::begin(self);
         loop {
             let woken = self.woken(&mut due, changes_first).await;
             changes_first = !matches!(woken, Woken::Changed);
-            if matches!(woken, Woken::Tick) {
-                due = self.sleep(self.0.interval);
-            }
-            if matches!(woken, Woken::Received(Some(Received::Missed { .. }))) {
-                // Many losses are repaired by one digest.
-                due = self.sleep(self.0.interval / 10);
-            }
-            if matches!(woken, Woken::Received(None)) {
-                return;
+            match woken {
+                Woken::Tick => (due, hurries) = (self.sleep(self.0.interval), false),
+                // Many losses are repaired by one digest, which losses without end do not put off.
+                Woken::Received(Some(Received::Missed { .. })) if !hurries => {
+                    (due, hurries) = (self.sleep(self.0.interval / 10), true);
+                }
+                Woken::Received(None) => return,
+                _ => {}
             }
             self.step(woken).await;
         }
@@ -109,6 +150,12 @@ impl Replication {
     /// How far peers are in step.
     pub fn report(&self) -> ReplicationReport {
         ReplicationReport { pending: self.0.recorder.waiting(), ..self.0.report.lock().clone() }
+    }
+
+    /// Since when peers cannot be heard: the link is down, or nobody runs this.
+    pub(crate) fn cut_off_since(&self) -> Option<Timestamp> {
+        let idle = *self.0.idle_since.lock();
+        self.0.group.report().down_since.into_iter().chain(idle).min()
     }
 
     /// The group, to report; its reader is this.

@@ -1,6 +1,8 @@
 //! Activity: what is used at one peer does not die of idleness at another. Slides are not told one by one; who holds a record that is about to
 //! die asks the others whether it lives longer there, at most once an interval.
 
+use std::time::Duration;
+
 use strata_core::{ErrorKind, Expiry, Guard, Key, Record, Result, Scan, Select, Timestamp};
 
 use super::index::NameHash;
@@ -85,6 +87,7 @@ impl Peer {
 
     async fn slide(&mut self, key: Key, record: &Record, to: Timestamp) -> Result<()> {
         let mut expiry: Expiry = record.expiry;
+        let to = no_later(expiry, to, self.handle.clock().now(), self.config.max_ahead);
         if !expiry.slide_to(to) {
             return Ok(());
         }
@@ -96,4 +99,11 @@ impl Peer {
             _ => Ok(()),
         }
     }
+}
+
+/// Until when activity told by a peer keeps a record alive: as activity now would, and clocks may differ. A clock that was far ahead once
+/// must not keep a session alive everywhere.
+pub(super) fn no_later(expiry: Expiry, to: Timestamp, now: Timestamp, ahead: Duration) -> Timestamp {
+    let idle = expiry.idle_time().unwrap_or_default();
+    to.min(now.saturating_add(idle.saturating_add(ahead)))
 }

@@ -39,6 +39,17 @@ pub(super) struct News {
     pub(super) changed: BTreeSet<Key>,
     /// Marks have to be looked for in the store.
     pub(super) lost: bool,
+    recorder: Arc<Recorder>,
+}
+
+impl Drop for News {
+    fn drop(&mut self) {
+        let mut heard = self.recorder.heard.lock();
+        heard.lost |= self.lost;
+        for key in std::mem::take(&mut self.changed) {
+            heard.remember(key);
+        }
+    }
 }
 
 impl Recorder {
@@ -60,19 +71,11 @@ impl Recorder {
         self.heard.lock().changed.len()
     }
 
-    pub(super) fn take(&self) -> News {
+    /// What is to be told. What is left in it when it is dropped, because the store failed or its caller gave up, is to be told again.
+    pub(super) fn take(self: &Arc<Self>) -> News {
         let mut heard = self.heard.lock();
         let Heard { changed, lost } = std::mem::take(&mut *heard);
-        News { changed, lost }
-    }
-
-    /// Puts back what could not be told.
-    pub(super) fn put_back(&self, news: News) {
-        let mut heard = self.heard.lock();
-        heard.lost |= news.lost;
-        for key in news.changed {
-            heard.remember(key);
-        }
+        News { changed, lost, recorder: Arc::clone(self) }
     }
 }
 

@@ -127,11 +127,7 @@ impl Peer {
     /// Something changed here: settles it and tells the peers. Call it when [`Recorder::changed`] resolves.
     pub async fn on_change(&mut self) -> Result<()> {
         let mut news = self.recorder.take();
-        let told = self.tell(&mut news).await;
-        if told.is_err() {
-            self.recorder.put_back(news);
-        }
-        told
+        self.tell(&mut news).await
     }
 
     /// Somebody can be reached: both compare what they hold.

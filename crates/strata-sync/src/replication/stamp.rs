@@ -2,7 +2,7 @@
 //!
 //! A hybrid logical clock (Kulkarni et al., 2014): physical milliseconds of the injected clock, and a counter for what happened within
 //! one of them or while the clock stood back. Ties between peers are broken by their origin. Why it is written here:
-//! `docs/decisions/0009-stamps.md`.
+//! `docs/decisions/0009-stamps-marks-and-lives.md`.
 
 use std::fmt;
 use std::sync::Arc;

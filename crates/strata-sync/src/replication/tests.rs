@@ -185,6 +185,29 @@ fn stamps_of_the_year_9999_are_refused_and_poison_no_clock() {
     assert_eq!(victim.records().len(), 2);
 }
 
+/// Told by a peer whose clock was years ahead for a while.
+#[test]
+fn activity_of_the_year_9999_keeps_nothing_alive_for_longer_than_activity_now() {
+    let mut victim = Victim::new(Scope::all());
+    let handle = victim.peer.handle.clone();
+    let idle = std::time::Duration::from_mins(30);
+    block_on(handle.set("a", &1_u8).idle(idle).into_future()).expect("set");
+    block_on(victim.peer.on_change()).expect("settled");
+    let hash = NameHash::of(&strata_core::Key::new("a").expect("key"));
+    let birth = victim.peer.index.get(hash).and_then(|entry| entry.state.life).expect("a life").birth;
+    let deadline = Timestamp::MAX.as_millis();
+    victim.told(Body::Alive(vec![Activity { hash, birth, deadline }]));
+    let item = block_on(victim.peer.item(&strata_core::Key::new("a").expect("key"))).expect("read");
+    let mut item = item.expect("it lives");
+    told_record(&mut item).expiry[0] = deadline;
+    victim.told(Body::Records { items: vec![item], answer: false });
+    assert!(victim.peer.report().dropped.is_empty());
+    victim.clock.advance(idle);
+    assert!(block_on(handle.contains("a")).expect("contains"), "it was active there");
+    victim.clock.advance(victim.peer.config.max_ahead);
+    assert!(!block_on(handle.contains("a")).expect("contains"));
+}
+
 #[test]
 fn messages_damaged_anywhere_are_counted_or_harmless() {
     let mut victim = Victim::new(Scope::all());
@@ -229,8 +252,8 @@ fn what_is_over_its_bound_is_not_looked_at() {
         names.take(usize::try_from(count).expect("few")).map(|hash| (hash, State::default())).collect()
     };
     let keys = |count| Body::Keys { first: NameHash::FIRST, last: NameHash::LAST, states: states(count) };
-    victim.told(Body::Want(vec![NameHash::LAST; 1_000_000]));
-    assert_eq!(victim.dropped(Refusal::TooLarge), 1, "a message of 16 MB");
+    victim.told(Body::Want(vec![NameHash::LAST; 100_000]));
+    assert_eq!(victim.dropped(Refusal::TooLarge), 1, "a message of 1.6 MB");
     victim.told(keys(MOST as u128 + 1));
     assert_eq!(victim.dropped(Refusal::TooLarge), 2, "a list over the bound");
     victim.told(Body::Want(vec![NameHash::LAST; MOST + 1]));

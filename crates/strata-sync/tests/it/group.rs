@@ -197,6 +197,18 @@ fn a_recording_is_played_to_nobody_twice() {
     assert_eq!((after.replayed, after.accepted), (before.replayed + 2, before.accepted));
 }
 
+/// What is for one only is not for whom somebody on the link sends it on to.
+#[test]
+fn a_message_for_one_is_nothing_to_another() {
+    let world = world();
+    let carol = member(world.hub.join(), &key(), &world.beats);
+    settle([&world.ada, &world.bob, &carol]);
+    let sent = world.held_back(|ada| ada.send(carol.id(), NEWS, b"for carol").expect("sent"));
+    let before = world.bob.report();
+    assert_eq!(world.bob_gets(&sent), []);
+    assert_eq!(world.bob.report(), before, "it does not even count as a sign of life");
+}
+
 #[test]
 fn what_is_older_than_the_window_is_dropped_and_what_is_late_is_not() {
     let world = world();

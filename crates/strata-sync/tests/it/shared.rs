@@ -11,6 +11,7 @@ use strata_core::{
     BoxFuture, Bus as _, Change, ChangeKind, Clock as _, Event, Handle, Lifetime, ManualClock, Origin,
     ReferenceStore, Spawn, Subscription,
 };
+use strata_sync::replica::Feed as _;
 use strata_sync::{Group, InProcess, Link, SharedBus, Topic};
 
 use crate::support::{Beats, Switched, System, Tapped, key};
@@ -211,9 +212,11 @@ fn a_link_that_is_down_fails_no_write_and_everybody_reads_anew_when_it_is_up() {
     assert_eq!(bob.changes().len(), 1, "bob hears only himself");
     switch.turn(false);
     ground.tasks.run();
+    assert!(ada.was_told_to_read_anew() && bob.was_told_to_read_anew(), "at once: no beat has passed");
     ground.beats.tell();
     ground.tasks.run();
-    assert!(ada.was_told_to_read_anew() && bob.was_told_to_read_anew());
+    ada.heard();
+    bob.heard();
     let report = ada.bus.report();
     assert_eq!((report.in_step_since, report.group.down_since), (Some(ground.clock.now()), None));
     assert_eq!((report.group.peers, report.staleness(ground.clock.now())), (1, Some(Duration::ZERO)));
@@ -276,9 +279,11 @@ fn a_guard_hands_out_what_waits_and_stops() {
     let [mut ada, mut bob] = ground.two();
     block_on(ada.db.set("last", &1_u8)).expect("set");
     drop(ada.running.take());
-    assert_eq!(ground.tasks.left(), 2);
+    assert_eq!((ground.tasks.left(), ada.bus.cut_off_since()), (2, None));
+    ground.clock.advance(Duration::from_secs(1));
     ground.tasks.run();
     assert_eq!(ground.tasks.left(), 1, "its task has ended");
+    assert_eq!(ada.bus.cut_off_since(), Some(ground.clock.now()), "replicas that it feeds are behind");
     assert_eq!(bob.changes(), [("last".to_owned(), ChangeKind::Created, Origin::Remote)]);
     let report = ada.bus.report();
     assert_eq!(

@@ -202,6 +202,11 @@ impl Switched {
         state.told.push_back(if down { Heard::Down } else { Heard::Up });
     }
 
+    /// Says that messages may have been lost.
+    pub(crate) fn lose(&self) {
+        self.state.lock().expect("lock").told.push_back(Heard::Lost);
+    }
+
     fn is_down(&self) -> bool {
         self.state.lock().expect("lock").down
     }

@@ -96,6 +96,21 @@ pub(crate) async fn audit(db: &Handle) -> Vec<String> {
     wrong
 }
 
+/// All rosters as they lie in the store.
+async fn rosters(db: &Handle) -> Vec<(String, Vec<Listed>)> {
+    let home = db.namespace("auth").and_then(|home| home.namespace("roster")).expect("a namespace");
+    home.entries::<Vec<Listed>>("*").collect().await.expect("rosters")
+}
+
+/// Makes the rosters what they were, as a peer's that knew no more.
+async fn restore_rosters(db: &Handle, earlier: &[(String, Vec<Listed>)]) {
+    let home = db.namespace("auth").and_then(|home| home.namespace("roster")).expect("a namespace");
+    home.select().clear().await.expect("cleared");
+    for (name, entries) in earlier {
+        home.set(name, entries).await.expect("set");
+    }
+}
+
 pub(super) fn audited(db: &Handle) {
     assert_eq!(block_on(audit(db)), Vec::<String>::new());
 }

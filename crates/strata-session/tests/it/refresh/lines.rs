@@ -95,7 +95,7 @@ fn s23_two_clients_a_lost_answer_of_the_store_and_a_revocation() {
 fn s23_two_clients_a_lost_answer_of_the_server_and_an_ending() {
     for ([rotations, others], ending, all) in [
         ([1, 1], "revoke", 124),
-        ([1, 1], "revoke user", 81),
+        ([1, 1], "revoke user", 124),
         ([1, 1], "end", 124),
         ([2, 1], "revoke", 382),
         ([2, 2], "revoke", 1107),

@@ -212,8 +212,8 @@ fn s13_a_family_that_was_ended_stays_ended() {
     }
     for (clients, endings, all) in [
         (&[1, 1][..], &["revoke"][..], 82),
-        (&[1, 1], &["revoke user"], 58),
-        (&[2], &["revoke", "revoke user"], 138),
+        (&[1, 1], &["revoke user"], 82),
+        (&[2], &["revoke", "revoke user"], 254),
         // A client, a thief with its token, and a revocation.
         (&[2, 2], &["revoke"], 808),
         (&[2, 2], &["revoke all"], 2311),

@@ -5,7 +5,7 @@ use strata_core::conformance::{Stepped, Task, World as Meeting, block_on, every_
 use strata_core::{ErrorKind, Handle, Lifetime, ReferenceStore, Store};
 use strata_session::refresh::RefreshTokens;
 
-use super::{HOUR, ground};
+use super::{HOUR, ground, ground_over};
 use crate::{kind_of, raw, world_over};
 
 async fn spoil_roster(db: &Handle) {
@@ -38,6 +38,49 @@ fn s14_a_roster_that_cannot_be_read_keeps_no_family_alive() {
             tokens.issue("ada", "tablet").await.expect("the roster is made anew");
         });
     }
+}
+
+/// Two stores in step by replication keep the later of two rosters: a family may live and be in none.
+#[test]
+fn s14_the_end_of_all_ends_what_the_roster_lost() {
+    let ground = ground();
+    let tokens = &ground.tokens;
+    block_on(async {
+        let (lost, _) = tokens.issue("ada", "laptop").await.expect("issued");
+        let home = ground.world.db.namespace("refresh").expect("a namespace");
+        home.namespace("roster").expect("a namespace").select().clear().await.expect("cleared");
+        assert_eq!(tokens.revoke_user("ada").await.expect("revoked"), 1, "no roster at all");
+        assert!(tokens.rotate(&lost).await.expect("asked").granted().is_err());
+        let (lost, _) = tokens.issue("ada", "laptop").await.expect("issued");
+        home.namespace("roster").expect("a namespace").select().clear().await.expect("cleared");
+        let (listed, _) = tokens.issue("ada", "phone").await.expect("issued");
+        let (bob, _) = tokens.issue("bob", "phone").await.expect("issued");
+        assert_eq!(tokens.revoke_user("ada").await.expect("revoked"), 2);
+        for token in [lost, listed] {
+            assert!(tokens.rotate(&token).await.expect("asked").granted().is_err());
+        }
+        assert!(tokens.rotate(&bob).await.expect("asked").granted().is_ok());
+    });
+}
+
+/// No version of a roster guards this end of all: a family that begins meanwhile is before it or after it all the same.
+#[test]
+fn s14_a_first_family_and_the_end_of_all_do_not_race_past_each_other() {
+    let count = every_schedule(|| {
+        let store = Stepped::over(Arc::new(ReferenceStore::new()));
+        let ground = ground_over(Arc::clone(&store) as Arc<dyn Store>);
+        let (begins, ends) = (ground.tokens.clone(), ground.tokens.clone());
+        let tasks: Vec<Task> = vec![
+            Box::pin(async move { drop(begins.issue("ada", "phone").await.expect("issued")) }),
+            Box::pin(async move { _ = ends.revoke_user("ada").await.expect("revoked") }),
+        ];
+        let check = Box::new(move || {
+            let left = block_on(raw(&*ground.world.faulty)).len();
+            assert!([0, 2].contains(&left), "a family and its roster, or neither: {left}");
+        });
+        Meeting { store, tasks, check }
+    });
+    assert!(count >= 6, "{count} schedules");
 }
 
 /// A rotation that began before its family died of idleness does not bring it back unlisted when a sign-in has taken its place.

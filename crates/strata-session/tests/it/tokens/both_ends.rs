@@ -189,7 +189,7 @@ fn losing(answers: u32) -> Ends {
 /// A client whose answer is lost, and a revocation at the server, in every order.
 #[test]
 fn s23_a_client_a_lost_answer_and_a_revocation_leave_no_line() {
-    for (answers, all) in [(0, 220), (1, 364)] {
+    for (answers, all) in [(0, 715), (1, 1365)] {
         let count = every_schedule(|| {
             let ends = losing(answers);
             let tasks = vec![ends.refresh(), ends.revoke()];

@@ -89,11 +89,13 @@ enum Local {
     Modify,
     Remove,
     RemoveAndCreate,
+    CreateAndRemove,
     Touch,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Remote {
+    Create,
     Modify,
     Remove,
 }
@@ -108,6 +110,10 @@ async fn act(db: &Handle, local: Local) {
             drop(db.remove("key").await);
             drop(db.set("key", &(30_u64, 0_u64)).if_absent().await);
         }
+        Local::CreateAndRemove => {
+            drop(db.set("key", &(40_u64, 0_u64)).if_absent().await);
+            drop(db.remove("key").await);
+        }
     }
 }
 
@@ -120,10 +126,12 @@ fn lands(local: Local, remote: Remote, nth: u32) -> bool {
     world.nodes.push(Node::over(faulty, clock, Arc::clone(&world.random), config(), Scope::all()));
     world.side.push(0);
     world.meet(1);
-    block_on(async {
-        let set = world.nodes[0].db.set("key", &(1_u64, 0_u64));
-        set.idle(std::time::Duration::from_mins(1)).await.expect("set");
-    });
+    if remote != Remote::Create {
+        block_on(async {
+            let set = world.nodes[0].db.set("key", &(1_u64, 0_u64));
+            set.idle(std::time::Duration::from_mins(1)).await.expect("set");
+        });
+    }
     world.flow();
     world.advance(std::time::Duration::from_secs(5));
     block_on(async {
@@ -131,6 +139,7 @@ fn lands(local: Local, remote: Remote, nth: u32) -> bool {
             Remote::Modify => {
                 world.nodes[0].db.modify("key", |value: &mut (u64, u64)| value.0 = 10).await.expect("modify");
             }
+            Remote::Create => drop(world.nodes[0].db.set("key", &(10_u64, 0_u64)).await.expect("set")),
             Remote::Remove => assert!(world.nodes[0].db.remove("key").await.expect("remove")),
         }
     });
@@ -148,10 +157,12 @@ fn lands(local: Local, remote: Remote, nth: u32) -> bool {
     assert_eq!(values[0], values[1], "{local:?} meets {remote:?} at call {nth}");
     let allowed: &[Option<u64>] = match (local, remote) {
         _ if !landed => &[Some(10), None],
-        (Local::Remove, _) | (Local::Modify | Local::Touch, Remote::Remove) => &[None],
+        (Local::Remove | Local::CreateAndRemove, _) | (Local::Modify | Local::Touch, Remote::Remove) => {
+            &[None]
+        }
         (Local::RemoveAndCreate, _) => &[Some(30)],
-        (Local::Modify, Remote::Modify) => &[Some(20)],
-        (Local::Touch, Remote::Modify) => &[Some(10)],
+        (Local::Modify, _) => &[Some(20)],
+        (Local::Touch, _) => &[Some(10)],
     };
     assert!(allowed.contains(&values[0]), "{local:?} meets {remote:?} at call {nth}: {values:?}");
     landed
@@ -159,10 +170,12 @@ fn lands(local: Local, remote: Remote, nth: u32) -> bool {
 
 #[test]
 fn s13_a_local_write_between_reading_and_committing_is_not_lost() {
+    let mut meetings = vec![(Local::CreateAndRemove, Remote::Create)];
     for local in [Local::Modify, Local::Remove, Local::RemoveAndCreate, Local::Touch] {
-        for remote in [Remote::Modify, Remote::Remove] {
-            let calls = (1..100).find(|nth| !lands(local, remote, *nth)).expect("a last call");
-            assert!(calls > 2, "at least a read and a commit");
-        }
+        meetings.extend([(local, Remote::Modify), (local, Remote::Remove)]);
+    }
+    for (local, remote) in meetings {
+        let calls = (1..100).find(|nth| !lands(local, remote, *nth)).expect("a last call");
+        assert!(calls > 2, "at least a read and a commit");
     }
 }

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use strata_core::conformance::{Fault, Faulty, block_on};
 use strata_core::{Handle, ManualClock, ReferenceStore, Store};
 use strata_sync::Scope;
 
-use super::world::{Node, Serial, World, config};
+use super::world::{Node, Serial, World, config, handle};
 
 fn in_step(world: &World) {
     let first = world.nodes[0].seen();
@@ -40,6 +41,22 @@ fn killed_between_commit_and_announcement_the_change_is_told_after_the_restart()
     }
     world.tick();
     in_step(&world);
+}
+
+/// A logout between the start of the program and that of replication, whose clock is behind that of the peer who signed in.
+#[test]
+fn a_logout_before_replication_is_open_ends_what_a_faster_clock_began() {
+    let mut world = World::new(2);
+    world.nodes[1].clock.advance(Duration::from_secs(2));
+    block_on(world.nodes[1].db.set("session", &(1_u64, 0_u64)).into_future()).expect("set");
+    world.flow();
+    let Node { store, clock, random, scope, .. } = &world.nodes[0];
+    let (_, db) = handle(store, clock, random, scope);
+    assert!(block_on(db.remove("session")).expect("remove"));
+    world.nodes[0].restart();
+    world.meet(0);
+    world.tick();
+    assert_eq!([0, 1].map(|peer| world.nodes[peer].get("session")), [None; 2]);
 }
 
 /// Every call of the store fails once in each way while changes are settled and told; then the process is killed, or goes on.

@@ -236,8 +236,8 @@ fn converges(peers: usize, steps: &[Step]) {
 }
 
 proptest! {
-    // 256 schedules of up to 120 steps.
-    #![proptest_config(ProptestConfig { cases: 256, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+    // 96 schedules of up to 120 steps.
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
     fn s13_any_schedule_ends_in_one_state_and_no_logout_is_undone(

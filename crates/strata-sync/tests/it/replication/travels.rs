@@ -1,25 +1,32 @@
 //! The whole of it: handles over stores of their own, a sealed group, a link, a runtime.
 
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use strata_core::conformance::{Stepped, block_on};
 use strata_core::{
-    Change, ChangeKind, Clock, Event, Handle, ManualClock, Origin, ReferenceStore, Subscription,
+    BoxFuture, Change, ChangeKind, Clock, ErrorKind, Event, Handle, ManualClock, Origin, ReferenceStore,
+    Store, Subscription, Timer,
 };
+use strata_sync::replica::Feed as _;
 use strata_sync::{InProcess, Recorder, Replication, ReplicationConfig, ReplicationRunning, Scope};
 
-use crate::support::{Beats, System, Tokio, key, member};
+use crate::support::{Beats, Switched, System, Tokio, key, member, poll};
 
-/// A handle that is kept in step with the others of the hub.
-async fn joined(hub: &InProcess) -> (Handle, ReplicationRunning) {
-    let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
-    let recorder = Recorder::new(Arc::clone(&clock), Scope::all());
-    let db = Handle::builder(Arc::new(ReferenceStore::new()), clock)
+fn handle(store: Arc<dyn Store>, clock: Arc<ManualClock>) -> (Handle, Arc<Recorder>) {
+    let recorder = Recorder::new(Arc::clone(&clock) as Arc<dyn Clock>, Scope::all());
+    let db = Handle::builder(store, clock)
         .random(Arc::new(System))
         .journal(Arc::clone(&recorder) as _)
         .bus(Arc::clone(&recorder) as _)
-        .build()
-        .expect("a handle");
+        .build();
+    (db.expect("a handle"), recorder)
+}
+
+/// A handle that is kept in step with the others of the hub.
+async fn joined(hub: &InProcess) -> (Handle, ReplicationRunning) {
+    let (db, recorder) = handle(Arc::new(ReferenceStore::new()), Arc::new(ManualClock::default()));
     let group = member(hub.join(), &key(), &Beats::default());
     let config = ReplicationConfig::default().interval(Duration::from_hours(1));
     let timer = Arc::new(Tokio);
@@ -88,4 +95,89 @@ async fn a_guard_dropped_stops_it_and_what_was_not_told_is_told_later() {
     let heard = change(&mut at_bob).await;
     assert_eq!(heard.key.as_str(), "two");
     drop((again, second));
+}
+
+/// A timer that notes for how long it is asked to sleep.
+#[derive(Clone, Debug, Default)]
+struct Noted {
+    beats: Beats,
+    asked: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl Timer for Noted {
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.asked.lock().expect("lock").push(duration);
+        self.beats.sleep(duration)
+    }
+}
+
+#[test]
+fn losses_without_end_do_not_put_off_their_repair() {
+    let (db, recorder) = handle(Arc::new(ReferenceStore::new()), Arc::new(ManualClock::default()));
+    let (link, timer) = (Switched::new(InProcess::new().join()), Noted::default());
+    let group = member(link.clone(), &key(), &Beats::default());
+    let (config, noted) = (ReplicationConfig::default(), Arc::new(timer.clone()));
+    let replication = block_on(Replication::open(db, recorder, group, noted, config)).expect("replication");
+    let mut run = pin!(replication.run());
+    for round in 1..=2 {
+        for _ in 0..3 {
+            link.lose();
+            assert_eq!(poll(run.as_mut()), None);
+        }
+        let asked = timer.asked.lock().expect("lock").clone();
+        assert_eq!(asked.len(), 2 * round, "{asked:?}");
+        assert!(asked[2 * round - 1] * 5 < asked[2 * round - 2], "the first loss hurries it: {asked:?}");
+        timer.beats.tell();
+    }
+}
+
+#[test]
+fn a_flush_that_is_given_up_forgets_nothing() {
+    for steps in 1.. {
+        let store = Stepped::over(Arc::new(ReferenceStore::new()));
+        let (db, recorder) = handle(Arc::clone(&store) as _, Arc::new(ManualClock::default()));
+        let group = member(InProcess::new().join(), &key(), &Beats::default());
+        let opened =
+            Replication::open(db.clone(), recorder, group, Arc::new(Tokio), ReplicationConfig::default());
+        let replication = block_on(opened).expect("replication");
+        block_on(db.set("session", &1_u32).into_future()).expect("set");
+        store.pause(true);
+        let mut flush = Box::pin(replication.flush());
+        let done = (0..steps).any(|_| poll(flush.as_mut()).is_some());
+        drop(flush);
+        store.pause(false);
+        assert_eq!(replication.report().pending, usize::from(!done), "given up after {steps} steps");
+        block_on(replication.flush());
+        assert_eq!((replication.report().pending, replication.report().keys), (0, 1), "after {steps} steps");
+        if done {
+            assert!(steps > 2, "a change is read and settled");
+            break;
+        }
+    }
+}
+
+#[test]
+fn messages_that_the_group_cannot_carry_are_refused_at_the_start() {
+    let (db, recorder) = handle(Arc::new(ReferenceStore::new()), Arc::new(ManualClock::default()));
+    let group = member(InProcess::new().join(), &key(), &Beats::default());
+    let config = ReplicationConfig::default().max_message(group.max_body() + 1);
+    let refused = block_on(Replication::open(db, recorder, group, Arc::new(Tokio), config));
+    assert_eq!(refused.expect_err("they would never arrive").kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn a_replication_that_nobody_runs_shows_as_cut_off() {
+    let clock = Arc::new(ManualClock::default());
+    let (db, recorder) = handle(Arc::new(ReferenceStore::new()), Arc::clone(&clock));
+    let group = member(InProcess::new().join(), &key(), &Beats::default());
+    let opened =
+        Replication::open(db, recorder, group, Arc::new(Beats::default()), ReplicationConfig::default());
+    let replication = block_on(opened).expect("replication");
+    assert_eq!(replication.cut_off_since(), Some(clock.now()), "not started yet");
+    let mut run = Box::pin(replication.run());
+    assert_eq!(poll(run.as_mut()), None);
+    assert_eq!(replication.cut_off_since(), None);
+    clock.advance(Duration::from_mins(1));
+    drop(run);
+    assert_eq!(replication.cut_off_since(), Some(clock.now()));
 }

@@ -93,7 +93,7 @@ impl Node {
     }
 }
 
-fn handle(
+pub(crate) fn handle(
     store: &Arc<Faulty>,
     clock: &Arc<ManualClock>,
     random: &Arc<dyn Random>,
