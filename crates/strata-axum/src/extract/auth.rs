@@ -38,7 +38,10 @@ impl<C: Value + Send + Sync> Auth<C> {
         let mut state = self.0.state().await?;
         let ended = match state.opened() {
             Some(loaded) => loaded.session().logout().await?,
-            None => false,
+            None => {
+                self.0.check_renewed().await?;
+                false
+            }
         };
         self.0.leave(&mut state)?;
         Ok(ended)

@@ -73,13 +73,13 @@ impl Session {
 
     /// Stores now what was changed so far, for a handler whose answer depends on it: afterwards [`Session::get`] gives what was stored.
     pub async fn save(&self) -> Result<()> {
-        self.0.save_guest(false).await
+        self.0.save_guest().await
     }
 
     /// The session as its manager opens it, begun now if there is none: for managers that keep data by its id, such as
     /// [`Guests::of`].
     pub async fn begun(&self) -> Result<strata_session::Session> {
-        self.0.save_guest(true).await?;
+        self.0.begin_guest().await?;
         let state = self.0.guest().await?;
         state.opened().map(|loaded| loaded.session().clone()).ok_or_else(|| {
             Error::new(
@@ -98,9 +98,7 @@ impl Session {
     /// Gives the session a new token in the commit at the end of the request (ASVS 7.2.4). [`Auth::login`](crate::Auth::login) does that
     /// by itself.
     pub async fn rotate(&self) -> Result<()> {
-        self.0.check_method("rotate session")?;
-        self.0.guest().await?.rotate();
-        Ok(())
+        self.0.rotate_guest().await
     }
 
     /// Ends the session at the end of the request, and takes the cookie away. What is changed after this call begins a new one.

@@ -77,6 +77,21 @@ fn s19_no_cookie_lives_over_400_days() {
     let world = World::new();
     let built = SessionLayer::builder().guests(&world.sessions).keep_guests(over).build();
     assert_eq!(built.expect_err("longer").kind(), ErrorKind::Invalid);
+    let under = Duration::from_millis(999);
+    let built = SessionLayer::builder().guests(&world.sessions).keep_guests(under).build();
+    assert_eq!(built.expect_err("taken away at once").kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn s19_a_name_leaves_room_for_a_token() {
+    let world = World::new();
+    let build = |length| {
+        let name = "x".repeat(length);
+        SessionLayer::builder().guests(&world.sessions).cookie_names(&name, "auth").build()
+    };
+    let longest = MOST_BYTES - "__Host-".len() - strata_session::SessionToken::TEXT_LEN;
+    assert!(build(longest).is_ok());
+    assert_eq!(build(longest + 1).expect_err("found out now").kind(), ErrorKind::TooLarge);
 }
 
 #[test]
