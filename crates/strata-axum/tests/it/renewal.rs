@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::extract::Path;
+use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
@@ -20,6 +21,8 @@ fn more() -> Router {
         .route("/begun/ignored", post(begun_ignored))
         .route("/destroy/ignored", post(destroy_ignored))
         .route("/login/fail/{user}", post(login_and_fail))
+        .route("/both/ended", post(both_ended))
+        .route("/public", post(public))
         .route("/csrf", get(async |session: Session| csrf(session.csrf_token().await)))
         .route("/user/csrf", get(async |session: AuthSession| csrf(session.csrf_token().await)))
 }
@@ -51,6 +54,19 @@ async fn begun_ignored(session: Session) -> Result<String, Rejection> {
 async fn destroy_ignored(session: Session) -> Result<String, Rejection> {
     session.destroy().await?;
     Ok(session.save().await.is_ok().to_string())
+}
+
+/// Somebody ends the user's session while the handler runs.
+async fn both_ended(session: Session, user: AuthSession, auth: Auth) -> Result<(), Rejection> {
+    session.set("n", &7_u32).await?;
+    user.set("n", &7_u32).await?;
+    assert!(auth.manager().revoke(user.id()).await?);
+    Ok(())
+}
+
+async fn public(session: Session) -> Result<impl IntoResponse, Rejection> {
+    session.set("n", &1_u32).await?;
+    Ok([(CACHE_CONTROL, "public, max-age=3600")])
 }
 
 async fn login_and_fail(auth: Auth, Path(user): Path<String>) -> Result<StatusCode, Rejection> {
@@ -181,6 +197,8 @@ async fn a_bearer_beside_cookies_leaves_them_alone() {
         let answer = both.post(path).await;
         assert_eq!((answer.status, answer.cookie()), (StatusCode::OK, None), "{path}");
     }
+    let program = both.with("authorization", "").post("/n").await;
+    assert_eq!(program.status, StatusCode::BAD_REQUEST, "of two headers none is trusted, nor the cookies");
     let answer = both.post("/n").await;
     assert_eq!(
         (answer.status, answer.code().as_str()),
@@ -188,6 +206,13 @@ async fn a_bearer_beside_cookies_leaves_them_alone() {
         "the client's fault"
     );
     assert_eq!(both.jar, jar);
+    let token = browser.post("/token/ada").await.body;
+    let answer = browser.with("authorization", format!("Bearer {token}")).post("/logout").await;
+    assert_eq!(
+        (answer.body.as_str(), answer.cookie()),
+        ("true", None),
+        "the program's session, not the browser's"
+    );
     assert_eq!((browser.get("/n").await.body, browser.get("/me").await.body), ("1".into(), "bob".into()));
 }
 
@@ -196,6 +221,36 @@ async fn a_visitor_without_a_cookie_is_told_to_forget_none() {
     let world = World::new();
     let answer = Browser::new(&world.app()).post("/destroy").await;
     assert_eq!((answer.status, answer.cookie()), (StatusCode::OK, None));
+}
+
+/// Caches for everybody are not given a cookie, whatever a handler says of its answer.
+#[tokio::test]
+async fn s22_a_token_outweighs_what_a_handler_says_of_caching() {
+    let world = World::new();
+    let mut browser = Browser::new(&more().layer(world.layer()));
+    let said = async |browser: &mut Browser| {
+        let answer = browser.post("/public").await;
+        let said: Vec<String> = answer
+            .headers
+            .get_all(CACHE_CONTROL)
+            .iter()
+            .map(|value| value.to_str().expect("text").to_owned())
+            .collect();
+        (answer.cookie().is_some(), said.join("; "))
+    };
+    assert_eq!(said(&mut browser).await, (true, "no-store".to_owned()));
+    assert_eq!(said(&mut browser).await, (false, "public, max-age=3600".to_owned()));
+}
+
+#[tokio::test]
+async fn s13_what_a_request_changed_for_a_user_who_was_signed_out_is_not_half_stored() {
+    let world = World::new();
+    let mut browser = Browser::new(&more().layer(world.layer()));
+    browser.post("/n").await;
+    browser.post("/login/ada").await;
+    let answer = browser.post("/both/ended").await;
+    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::UNAUTHORIZED, "session_ended"));
+    assert_eq!(browser.get("/n").await.body, "1", "the guest's part is not stored either");
 }
 
 #[tokio::test]
