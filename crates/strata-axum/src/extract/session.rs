@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// Gives the session a new token in the commit at the end of the request (ASVS 7.2.4). [`Auth::login`](crate::Auth::login) does that
-    /// by itself.
+    /// by itself. Refused for programs, which would never learn of it.
     pub async fn rotate(&self) -> Result<()> {
         self.0.rotate_guest().await
     }
@@ -107,7 +107,7 @@ impl Session {
     }
 
     /// What the pages of this session send in `X-CSRF-Token`, for browsers that say nothing of where a request comes from; nothing
-    /// before the session has a token.
+    /// before the session has a token. The response is then stored by no cache.
     pub async fn csrf_token(&self) -> Result<Option<String>> {
         self.0.guest_csrf_token().await
     }

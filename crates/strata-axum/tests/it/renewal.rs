@@ -1,5 +1,7 @@
 //! Sessions that get a new token, or begin and end, while a request is under way: what late answers may do to a browser's cookies.
 
+use std::sync::{Arc, Mutex};
+
 use axum::Router;
 use axum::extract::Path;
 use axum::response::IntoResponse;
@@ -7,6 +9,7 @@ use axum::routing::{get, post};
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use strata_axum::{Auth, AuthSession, Rejection, Session, SessionLayer};
+use strata_core::ErrorKind;
 use strata_core::conformance::Fault;
 use strata_session::auth::User;
 
@@ -264,5 +267,83 @@ async fn s22_pages_with_a_token_against_forgery_are_stored_nowhere() {
         let answer = browser.get(path).await;
         assert!(!answer.body.is_empty());
         assert_eq!(answer.headers[CACHE_CONTROL], "no-store", "{path}");
+    }
+}
+
+/// The session of a guest ends in the middle of a sign-in: that alone does not matter, what was changed in it does.
+#[tokio::test]
+async fn a_sign_in_needs_no_guest_and_a_change_does() {
+    let world = World::new();
+    let sessions = world.sessions.clone();
+    let sign_in = async move |session: Session, auth: Auth, Path(change): Path<bool>| {
+        if change {
+            session.set("n", &7_u32).await?;
+        }
+        if let Some(id) = session.id().await? {
+            sessions.revoke(id).await?;
+        }
+        auth.login(&User::new("ada")).await?;
+        Ok::<_, Rejection>(())
+    };
+    let mut browser =
+        Browser::new(&more().route("/login/ended/{change}", post(sign_in)).layer(world.layer()));
+    browser.post("/n").await;
+    assert_eq!(browser.clone().post("/login/ended/false").await.status, StatusCode::OK);
+    browser.jar.clear();
+    browser.post("/n").await;
+    assert_eq!(browser.post("/login/ended/true").await.code(), "session_ended");
+    assert_eq!(browser.get("/me").await.body, "ada", "who has signed in has");
+}
+
+/// A stream that goes on after the head, or a task that was left behind.
+#[tokio::test]
+async fn extractors_change_nothing_after_the_response() {
+    type Left = Arc<Mutex<Option<(Session, Auth, AuthSession)>>>;
+    let (world, left) = (World::new(), Left::default());
+    let leave = {
+        let left = Arc::clone(&left);
+        async move |session: Session, auth: Auth, user: AuthSession| {
+            *left.lock().expect("lock") = Some((session, auth, user));
+        }
+    };
+    let mut browser = Browser::new(&more().route("/leave", post(leave)).layer(world.layer()));
+    browser.post("/n").await;
+    browser.post("/login/ada").await;
+    assert_eq!(browser.post("/leave").await.status, StatusCode::OK);
+    let before = world.raw().await;
+    let (session, auth, user) = left.lock().expect("lock").take().expect("left behind");
+    for (act, done) in [
+        ("get", session.get::<u32>("n").await.map(drop)),
+        ("set", session.set("n", &7_u32).await),
+        ("save", session.save().await),
+        ("rotate", session.rotate().await),
+        ("destroy", session.destroy().await),
+        ("user set", user.set("n", &7_u32).await),
+        ("user rotate", user.rotate().await),
+        ("logout", auth.logout().await.map(drop)),
+        ("everywhere", user.logout_everywhere().await.map(drop)),
+        ("login", auth.login(&User::new("eve")).await.map(drop)),
+    ] {
+        assert_eq!(done.expect_err(act).kind(), ErrorKind::Invalid, "{act}");
+    }
+    assert_eq!(world.raw().await, before);
+}
+
+#[tokio::test]
+async fn a_program_keeps_its_token_whatever_is_changed_of_its_user() {
+    let world = World::new();
+    let app = more()
+        .route("/again", post(async |user: AuthSession| user.reauthenticate().await.map_err(Rejection::from)))
+        .route(
+            "/promote",
+            post(async |user: AuthSession| user.change_user(|_| ()).await.map_err(Rejection::from)),
+        )
+        .layer(world.layer());
+    let token = Browser::new(&app).post("/token/ada").await.body;
+    let mut program = Browser::silent(&app).with("authorization", format!("Bearer {token}"));
+    for path in ["/user/rotate", "/again", "/promote"] {
+        let answer = program.post(path).await;
+        assert_eq!((answer.status, answer.cookie()), (StatusCode::BAD_REQUEST, None), "{path}");
+        assert_eq!(program.get("/me").await.body, "ada", "{path}");
     }
 }
