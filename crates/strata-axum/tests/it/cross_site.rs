@@ -54,6 +54,13 @@ async fn s21_nobody_is_signed_in_by_another_site() {
     let mut browser = Browser::silent(&world.app()).with("sec-fetch-site", "cross-site");
     assert_eq!(browser.post("/login/eve").await.code(), "cross_site");
     assert!(browser.jar.is_empty());
+    let twice = Browser::silent(&world.app()).with("origin", "https://evil.example");
+    let mut twice = twice.with("origin", "https://shop.example");
+    assert_eq!(
+        twice.post("/login/eve").await.code(),
+        "cross_site",
+        "not taken for a request that says nothing"
+    );
 }
 
 #[tokio::test]
