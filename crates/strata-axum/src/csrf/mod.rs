@@ -55,7 +55,7 @@ pub(crate) fn judge(headers: &HeaderMap, uri: &http::Uri, allowed: &Allowed, sec
         Single::One(value) => Some(Origin::sent(value)),
         Single::Several => return Verdict::Foreign,
     };
-    if origin.as_ref().is_some_and(|origin| origin.as_ref().is_some_and(|origin| allowed.has(origin))) {
+    if origin.as_ref().and_then(Option::as_ref).is_some_and(|origin| allowed.has(origin)) {
         return Verdict::Own;
     }
     match (single(headers, &SEC_FETCH_SITE), origin) {

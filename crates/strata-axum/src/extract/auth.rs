@@ -36,9 +36,11 @@ impl<C: Value + Send + Sync> Auth<C> {
     pub async fn logout(&self) -> Result<bool> {
         self.0.exchange.check_method("sign out")?;
         let mut state = self.0.state().await?;
-        let ended = match state.opened() {
-            Some(loaded) => loaded.session().logout().await?,
-            None => false,
+        let ended = if let Some(loaded) = state.opened() {
+            loaded.session().logout().await?
+        } else {
+            self.0.check_renewed().await?;
+            false
         };
         self.0.leave(&mut state)?;
         Ok(ended)

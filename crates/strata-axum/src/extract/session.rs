@@ -73,13 +73,13 @@ impl Session {
 
     /// Stores now what was changed so far, for a handler whose answer depends on it: afterwards [`Session::get`] gives what was stored.
     pub async fn save(&self) -> Result<()> {
-        self.0.save_guest(false).await
+        self.0.save_guest().await
     }
 
     /// The session as its manager opens it, begun now if there is none: for managers that keep data by its id, such as
     /// [`Guests::of`].
     pub async fn begun(&self) -> Result<strata_session::Session> {
-        self.0.save_guest(true).await?;
+        self.0.begin_guest().await?;
         let state = self.0.guest().await?;
         state.opened().map(|loaded| loaded.session().clone()).ok_or_else(|| {
             Error::new(
@@ -96,11 +96,9 @@ impl Session {
     }
 
     /// Gives the session a new token in the commit at the end of the request (ASVS 7.2.4). [`Auth::login`](crate::Auth::login) does that
-    /// by itself.
+    /// by itself. Refused for programs, which would never learn of it.
     pub async fn rotate(&self) -> Result<()> {
-        self.0.check_method("rotate session")?;
-        self.0.guest().await?.rotate();
-        Ok(())
+        self.0.rotate_guest().await
     }
 
     /// Ends the session at the end of the request, and takes the cookie away. What is changed after this call begins a new one.
@@ -109,7 +107,7 @@ impl Session {
     }
 
     /// What the pages of this session send in `X-CSRF-Token`, for browsers that say nothing of where a request comes from; nothing
-    /// before the session has a token.
+    /// before the session has a token. The response is then stored by no cache.
     pub async fn csrf_token(&self) -> Result<Option<String>> {
         self.0.guest_csrf_token().await
     }

@@ -193,7 +193,7 @@ impl<C: Value + Send + Sync> AuthSession<C> {
     pub async fn change_user(&self, mut change: impl FnMut(&mut User<C>) + Send) -> Result<()> {
         self.exchange.exchange.check_method("change user")?;
         let mut state = self.exchange.state().await?;
-        self.refuse_program()?;
+        self.exchange.exchange.refuse_program()?;
         let loaded = state.signed_in()?;
         let token = loaded.session_mut().change_user(&mut change).await?;
         let reloaded = loaded.reload().await;
@@ -208,22 +208,13 @@ impl<C: Value + Send + Sync> AuthSession<C> {
     ) -> Result<()> {
         self.exchange.exchange.check_method(operation)?;
         let mut state = self.exchange.state().await?;
-        self.refuse_program()?;
+        self.exchange.exchange.refuse_program()?;
         let loaded = state.signed_in()?;
         let token = act(loaded.session_mut()).await?;
         // The cookie first: the old token is dead, whatever becomes of the read.
         let reloaded = loaded.reload().await;
         self.exchange.give(&mut state, &token)?;
         reloaded
-    }
-
-    /// A program would never learn of a token that only a cookie tells.
-    fn refuse_program(&self) -> Result<()> {
-        if !self.exchange.exchange.credentials().bearer {
-            return Ok(());
-        }
-        let message = "a new token of a bearer is for the response's body; take the session by `opened`, and rotate that";
-        Err(Error::new(ErrorKind::Unsupported, "renew session", message))
     }
 }
 

@@ -9,7 +9,7 @@ use strata_session::SessionToken;
 use strata_session::auth::{AuthSessions, LoadedAuthSession, Login};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::exchange::{Exchange, Outcome, over};
+use super::exchange::{Exchange, Outcome, check_renewed, over};
 
 /// What the extractors of users share.
 pub(crate) struct AuthExchange<C> {
@@ -128,7 +128,17 @@ impl<C: Value> AuthExchange<C> {
             Now::Open(_) => self.exchange.credentials().auth.as_ref().map(SessionToken::csrf_token),
             _ => None,
         };
-        Ok(state.csrf.clone().or_else(presented))
+        let token = state.csrf.clone().or_else(presented);
+        if token.is_some() {
+            self.exchange.tell();
+        }
+        Ok(token)
+    }
+
+    /// Refuses to say that a session has ended which has got a new token just now.
+    pub(crate) async fn check_renewed(&self) -> Result<()> {
+        let Some(token) = &self.exchange.credentials().auth else { return Ok(()) };
+        check_renewed(self.users.handle(), token).await
     }
 
     pub(super) async fn is_changed(&self) -> bool {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strata_core::{Error, ErrorKind, Result, Value};
-use strata_session::Sessions;
 use strata_session::auth::AuthSessions;
+use strata_session::{SessionToken, Sessions};
 
 use super::{SessionLayer, Site};
 use crate::cookie::{LONGEST_LIFE, SameSite, SessionCookie};
@@ -102,7 +102,7 @@ impl<C> SessionLayerBuilder<C> {
     /// The layer.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] without any sessions, for names that are no cookie's or the same, a life over 400 days, an origin that is none.
+    /// [`ErrorKind::Invalid`] without any sessions, for names that are no cookie's or the same, a life over 400 days or under a second, an origin that is none.
     pub fn build(self) -> Result<SessionLayer<C>> {
         let Self { sessions, users, names, same_site, insecure, guest_life, origins, lenient } = self;
         if sessions.is_none() && users.is_none() {
@@ -114,11 +114,16 @@ impl<C> SessionLayerBuilder<C> {
         if guest_life.is_some_and(|life| life > LONGEST_LIFE) {
             return Err(refused("browsers keep a cookie for 400 days at most; keep guests shorter"));
         }
+        if guest_life.is_some_and(|life| life < Duration::from_secs(1)) {
+            return Err(refused(
+                "a cookie without a second to live is taken away at once; keep guests longer",
+            ));
+        }
         let cookie = |name: &str| {
             let cookie = SessionCookie::named(name)?.same_site(same_site);
             let cookie = if insecure { cookie.insecure_for_development() } else { cookie };
             // What cannot be written is found out now.
-            cookie.unset().map(|_| cookie)
+            cookie.set(&"x".repeat(SessionToken::TEXT_LEN), None).map(|_| cookie)
         };
         let cookies = Cookies { guest: cookie(&names.0)?, auth: cookie(&names.1)? };
         let mut allowed = Allowed::default();

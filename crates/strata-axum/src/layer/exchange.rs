@@ -2,12 +2,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::response::{IntoResponse as _, Response};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, SET_COOKIE};
 use http::request::Parts;
-use strata_core::{Error, ErrorKind, Result, Value};
+use strata_core::{Error, ErrorKind, Handle, Result, Value};
+use strata_session::SessionToken;
 use tokio::sync::Mutex;
 
 use super::guest::GuestState;
@@ -78,6 +80,15 @@ impl Exchange {
     /// Refuses to change values by such a method, unless the layer is lenient with those.
     pub(crate) fn check_method_for_values(&self) -> Result<()> {
         if self.site.lenient { Ok(()) } else { self.check_method("change session values") }
+    }
+
+    /// A program would never learn of a token that only a cookie tells.
+    pub(crate) fn refuse_program(&self) -> Result<()> {
+        if !self.credentials().bearer {
+            return Ok(());
+        }
+        let message = "a new token of a bearer is for the response's body; open the session by its manager, and rotate that";
+        Err(Error::new(ErrorKind::Invalid, "renew session", message))
     }
 
     /// The body of the response holds a token.
@@ -157,6 +168,22 @@ fn lost() -> Error {
         "commit request",
         "the runtime is shutting down; the client has to try again",
     )
+}
+
+/// How long after a session has got a new token requests with the old one are taken for such that were sent before it.
+const UNDER_WAY: Duration = Duration::from_mins(1);
+
+/// Refuses a request whose token opens nothing because its session has got another just now. Its answer may arrive after the one that
+/// brought the new token: it is not to put a new session in the cookie, take the cookie away, or say that a session has ended that has not.
+pub(super) async fn check_renewed(handle: &Handle, token: &SessionToken) -> Result<()> {
+    match handle.info(&token.id().to_string()).await? {
+        Some(info) if handle.clock().now().since(info.updated) < UNDER_WAY => Err(Error::new(
+            ErrorKind::Gone,
+            "use session",
+            "the session has got a new token in the meantime; try again with that",
+        )),
+        _ => Ok(()),
+    }
 }
 
 #[cold]

@@ -7,7 +7,7 @@ use strata_session::migration::{Guests, Report};
 use strata_session::{Draft, SessionToken, Sessions};
 use tokio::sync::MutexGuard;
 
-use super::exchange::{Exchange, Outcome, over};
+use super::exchange::{Exchange, Outcome, check_renewed, over};
 
 /// How things stand with it.
 #[derive(Default)]
@@ -15,13 +15,34 @@ pub(crate) struct GuestState {
     now: Now,
     /// One that ends with this request.
     doomed: Option<LoadedSession>,
-    /// Whether it gets a new token.
-    rotate: bool,
+    renewal: Renewal,
     /// Whether the cookie is taken away.
     forget: bool,
     cookie: Option<HeaderValue>,
     csrf: Option<String>,
     over: bool,
+}
+
+/// Whether it gets a new token.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Renewal {
+    #[default]
+    None,
+    /// With what was changed.
+    Asked,
+    /// Somebody has signed in: whatever becomes of the request, the old token is dead afterwards.
+    SignedIn,
+}
+
+/// What comes after storing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The response.
+    Over,
+    /// More of the handler.
+    More,
+    /// More of the handler, which needs a session even if nothing was changed.
+    Begun,
 }
 
 #[derive(Default)]
@@ -84,7 +105,7 @@ impl Exchange {
         if self.site.has_users {
             let message =
                 "a request with a bearer token has no guest's session; keep values in that of the user";
-            Error::new(ErrorKind::Unsupported, "change session values", message)
+            Error::new(ErrorKind::Invalid, "change session values", message)
         } else {
             Error::new(
                 ErrorKind::Gone,
@@ -100,14 +121,40 @@ impl Exchange {
             return Ok(());
         }
         let mut state = self.guest().await?;
-        state.rotate |= matches!(state.now, Now::Open(_));
+        if matches!(state.now, Now::Open(_)) {
+            state.renewal = Renewal::SignedIn;
+        }
         Ok(())
     }
 
-    /// Begins the session now if there is none, and stores what was changed.
-    pub(crate) async fn save_guest(&self, begin: bool) -> Result<()> {
-        let mut state = if begin { self.changing_guest().await? } else { self.guest().await? };
-        self.store(&mut state, begin).await
+    /// Stores what was changed.
+    pub(crate) async fn save_guest(&self) -> Result<()> {
+        let mut state = self.guest().await?;
+        self.store(&mut state, Then::More).await
+    }
+
+    /// As [`Exchange::save_guest`], and begins the session if there is none.
+    pub(crate) async fn begin_guest(&self) -> Result<()> {
+        let mut state = self.changing_guest().await?;
+        self.store(&mut state, Then::Begun).await
+    }
+
+    /// Has the session get a new token.
+    pub(crate) async fn rotate_guest(&self) -> Result<()> {
+        self.check_method("rotate session")?;
+        let mut state = self.guest().await?;
+        let Now::Open(_) = state.now else { return Ok(()) };
+        self.refuse_program()?;
+        if state.renewal == Renewal::None {
+            state.renewal = Renewal::Asked;
+        }
+        Ok(())
+    }
+
+    /// Refuses to go on without the session whose token this request brings, where that has got a new one just now.
+    async fn check_renewed(&self) -> Result<()> {
+        let Some(token) = &self.credentials().guest else { return Ok(()) };
+        check_renewed(self.sessions()?.handle(), token).await
     }
 
     /// Gives all a guest has to a user; nothing if the visitor has no session.
@@ -115,43 +162,69 @@ impl Exchange {
         self.check_method("migrate guest")?;
         let mut state = self.guest().await?;
         let Now::Open(loaded) = &mut state.now else { return Ok(None) };
+        self.refuse_program()?;
         let migrated = guests.migrate(loaded.session_mut(), user).await?;
         if let Some(token) = &migrated.token {
-            state.rotate = false;
+            state.renewal = Renewal::None;
             self.give(&mut state, token)?;
         }
         Ok(Some(migrated.report))
     }
 
-    async fn store(&self, state: &mut GuestState, begin: bool) -> Result<()> {
-        if let Some(doomed) = state.doomed.take() {
-            doomed.destroy().await?;
+    async fn store(&self, state: &mut GuestState, then: Then) -> Result<()> {
+        if let Some(doomed) = &state.doomed {
+            doomed.session().destroy().await?;
+            state.doomed = None;
         }
         if std::mem::take(&mut state.forget) {
             state.cookie = Some(self.site.cookies.guest.unset()?);
         }
         let token = match &mut state.now {
-            Now::Open(loaded) if state.rotate => Some(loaded.rotate().await?),
+            Now::Open(loaded) if state.renewal != Renewal::None => match loaded.rotate().await {
+                // Somebody who signs in elsewhere was faster: the old token is dead, and nothing else was wanted.
+                Err(error)
+                    if error.kind() == ErrorKind::Gone
+                        && state.renewal == Renewal::SignedIn
+                        && !loaded.draft().is_changed() =>
+                {
+                    None
+                }
+                renewed => Some(renewed?),
+            },
             Now::Open(loaded) => {
                 loaded.commit().await?;
                 None
             }
-            Now::Visitor(draft) if draft.is_changed() || begin => {
+            Now::Visitor(draft) if draft.is_changed() || then == Then::Begun => {
+                self.check_renewed().await?;
                 let sessions = self.sessions()?;
                 let (token, _) = sessions.create_from(draft).await?;
-                // Read back: one read for a visitor's first value.
-                if begin && let Some(loaded) = sessions.load(&token).await? {
+                // The cookie first: the session is there, whatever becomes of the read.
+                self.give(state, &token)?;
+                if then != Then::Over
+                    && let Some(loaded) = sessions.load(&token).await?
+                {
                     state.now = Now::Open(Box::new(loaded));
                 }
-                Some(token)
+                None
             }
             Now::Visitor(_) | Now::Unasked => None,
         };
-        state.rotate = false;
+        state.renewal = Renewal::None;
         if let Some(token) = token {
             self.give(state, &token)?;
         }
         Ok(())
+    }
+
+    /// The new token that somebody who signs in gets for the guest's session, without what was changed.
+    async fn renew_only(&self, state: &mut GuestState) -> Result<()> {
+        let Now::Open(loaded) = &mut state.now else { return Ok(()) };
+        match loaded.session_mut().rotate().await {
+            Ok(token) => self.give(state, &token),
+            Err(error) if error.kind() == ErrorKind::Gone => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn give(&self, state: &mut GuestState, token: &SessionToken) -> Result<()> {
@@ -170,7 +243,11 @@ impl Exchange {
             Now::Open(_) => self.credentials().guest.as_ref().map(SessionToken::csrf_token),
             _ => None,
         };
-        Ok(state.csrf.clone().or_else(presented))
+        let token = state.csrf.clone().or_else(presented);
+        if token.is_some() {
+            self.tell();
+        }
+        Ok(token)
     }
 
     pub(super) async fn is_guest_changed(&self) -> bool {
@@ -180,9 +257,12 @@ impl Exchange {
     /// Stores what was changed, if it is to be kept, and gives the cookie.
     pub(super) async fn settle_guest(&self, keep: bool, outcome: &mut Outcome) {
         let mut state = self.guest.lock().await;
-        if keep && !state.over {
-            let stored = self.store(&mut state, false).await;
+        if keep {
+            let stored = self.store(&mut state, Then::Over).await;
             outcome.note(stored);
+        } else if state.renewal == Renewal::SignedIn {
+            let renewed = self.renew_only(&mut state).await;
+            outcome.note(renewed);
         }
         state.over = true;
         outcome.cookies.extend(state.cookie.take());
@@ -216,29 +296,26 @@ impl GuestState {
         }
     }
 
-    pub(crate) fn rotate(&mut self) {
-        self.rotate |= matches!(self.now, Now::Open(_));
-    }
-
-    /// Dooms the session; what is stored after that begins a new one.
-    pub(crate) fn destroy(&mut self, sessions: Draft) {
-        if let Now::Open(loaded) = std::mem::replace(&mut self.now, Now::Visitor(sessions)) {
-            self.doomed = Some(*loaded);
-        }
-        (self.rotate, self.forget) = (false, true);
-    }
-
     fn is_changed(&self) -> bool {
-        self.doomed.is_some() || self.rotate || self.draft().is_some_and(Draft::is_changed)
+        self.doomed.is_some() || self.renewal != Renewal::None || self.draft().is_some_and(Draft::is_changed)
     }
 }
 
 impl Exchange {
-    /// Dooms the guest's session.
+    /// Dooms the guest's session; what is stored after that begins a new one.
     pub(crate) async fn destroy_guest(&self) -> Result<()> {
         self.check_method("destroy session")?;
         let draft = self.sessions()?.draft();
-        self.guest().await?.destroy(draft);
+        let mut state = self.guest().await?;
+        match std::mem::replace(&mut state.now, Now::Visitor(draft)) {
+            Now::Open(loaded) => state.doomed = Some(*loaded),
+            _ if state.doomed.is_none() => self.check_renewed().await?,
+            _ => {}
+        }
+        let credentials = self.credentials();
+        let has_cookie = credentials.guest.is_some() || state.cookie.is_some();
+        state.forget = has_cookie && !credentials.bearer;
+        (state.renewal, state.csrf) = (Renewal::None, None);
         Ok(())
     }
 }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use http::header::SET_COOKIE;
 use http::{HeaderValue, StatusCode};
 use strata_axum::SessionLayer;
 use strata_axum::cookie::{LONGEST_LIFE, MOST_BYTES, SameSite, SessionCookie};
 use strata_core::ErrorKind;
+use strata_session::auth::AuthSessions;
+use strata_ttl::Policy;
 
 use crate::browser::Browser;
 use crate::requests::routes;
@@ -24,6 +27,7 @@ async fn s19_cookies_of_sessions_stay_with_their_host() {
     for (path, name) in [("/n", "__Host-session"), ("/login/ada", "__Host-auth")] {
         let answer = browser.post(path).await;
         let cookie = answer.cookie().expect("a cookie");
+        assert!(answer.headers[SET_COOKIE].is_sensitive(), "neither printed nor kept in HTTP/2's tables");
         let (pair, attributes) = cookie.split_once("; ").expect("attributes");
         assert!(pair.starts_with(&format!("{name}=")), "{pair}");
         let mut attributes: Vec<&str> = attributes.split("; ").collect();
@@ -39,6 +43,21 @@ async fn s19_a_remembered_user_has_a_cookie_as_long_as_the_session() {
     let cookie = answer.cookie().expect("a cookie");
     let seconds = (30 * DAY).as_secs();
     assert!(cookie.contains(&format!("Max-Age={seconds}")), "{cookie}");
+}
+
+/// A browser is not asked for more than it would do, and the session lives on as its policy says.
+#[tokio::test]
+async fn s19_a_session_longer_than_a_cookie_may_be_has_one_of_400_days() {
+    let world = World::new();
+    let policy =
+        Policy::aal1().loosened("a kiosk that nobody signs in to", None, 500 * DAY).expect("a policy");
+    let users =
+        AuthSessions::<()>::builder(&world.db).namespace("long").remembered(policy).build().expect("users");
+    let layer = SessionLayer::with_users(&world.sessions, &users).expect("a layer");
+    let answer = Browser::new(&routes().layer(layer)).post("/remember/ada").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let cookie = answer.cookie().expect("a cookie");
+    assert!(cookie.contains(&format!("Max-Age={}", LONGEST_LIFE.as_secs())), "{cookie}");
 }
 
 #[test]
@@ -77,6 +96,21 @@ fn s19_no_cookie_lives_over_400_days() {
     let world = World::new();
     let built = SessionLayer::builder().guests(&world.sessions).keep_guests(over).build();
     assert_eq!(built.expect_err("longer").kind(), ErrorKind::Invalid);
+    let under = Duration::from_millis(999);
+    let built = SessionLayer::builder().guests(&world.sessions).keep_guests(under).build();
+    assert_eq!(built.expect_err("taken away at once").kind(), ErrorKind::Invalid);
+}
+
+#[test]
+fn s19_a_name_leaves_room_for_a_token() {
+    let world = World::new();
+    let build = |length| {
+        let name = "x".repeat(length);
+        SessionLayer::builder().guests(&world.sessions).cookie_names(&name, "auth").build()
+    };
+    let longest = MOST_BYTES - "__Host-".len() - strata_session::SessionToken::TEXT_LEN;
+    assert!(build(longest).is_ok());
+    assert_eq!(build(longest + 1).expect_err("found out now").kind(), ErrorKind::TooLarge);
 }
 
 #[test]

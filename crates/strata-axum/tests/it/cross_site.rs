@@ -1,12 +1,13 @@
 //! Requests of other sites, and methods that promise to change nothing (s21).
 
 use axum::Router;
+use axum::body::Body;
 use axum::routing::get;
-use http::{Method, StatusCode};
-use strata_axum::{Auth, Rejection, Session, SessionLayer};
+use http::{Method, Request, StatusCode, Version};
+use strata_axum::{Auth, AuthSession, Rejection, Session, SessionLayer};
 use strata_session::auth::User;
 
-use crate::browser::Browser;
+use crate::browser::{Browser, ask};
 use crate::requests::routes;
 use crate::world::World;
 
@@ -53,6 +54,13 @@ async fn s21_nobody_is_signed_in_by_another_site() {
     let mut browser = Browser::silent(&world.app()).with("sec-fetch-site", "cross-site");
     assert_eq!(browser.post("/login/eve").await.code(), "cross_site");
     assert!(browser.jar.is_empty());
+    let twice = Browser::silent(&world.app()).with("origin", "https://evil.example");
+    let mut twice = twice.with("origin", "https://shop.example");
+    assert_eq!(
+        twice.post("/login/eve").await.code(),
+        "cross_site",
+        "not taken for a request that says nothing"
+    );
 }
 
 #[tokio::test]
@@ -160,4 +168,59 @@ async fn s21_a_handler_may_say_why_it_changes_state_by_get() {
     let mut browser = Browser::silent(&app).with("sec-fetch-site", "cross-site");
     assert_eq!(browser.get("/callback").await.status, StatusCode::OK);
     assert_eq!(browser.get("/me").await.body, "ada");
+}
+
+/// Every act on a session, by a method that promises to change nothing.
+#[tokio::test]
+async fn s21_no_act_on_a_session_is_done_by_get() {
+    fn told<T>(result: strata_core::Result<T>) -> Result<(), Rejection> {
+        Ok(result.map(|_| ())?)
+    }
+    let acts = Router::new()
+        .route("/1", get(async |session: Session| told(session.rotate().await)))
+        .route("/2", get(async |session: Session| told(session.begun().await)))
+        .route("/3", get(async |session: Session| told(session.remove("n").await)))
+        .route("/4", get(async |session: Session| told(session.clear().await)))
+        .route("/5", get(async |session: Session| told(session.edit(|edit| edit.set("n", &9_u32)).await)))
+        .route("/6", get(async |user: AuthSession| told(user.set("n", &9_u32).await)))
+        .route("/7", get(async |user: AuthSession| told(user.update("n", |_: Option<u32>| Some(9)).await)))
+        .route("/8", get(async |user: AuthSession| told(user.edit(|edit| edit.set("n", &9_u32)).await)))
+        .route("/9", get(async |user: AuthSession| told(user.remove("n").await)))
+        .route("/10", get(async |user: AuthSession| told(user.clear().await)))
+        .route("/11", get(async |user: AuthSession| told(user.logout_others().await)))
+        .route("/12", get(async |user: AuthSession| told(user.logout_everywhere().await)))
+        .route("/13", get(async |user: AuthSession| told(user.extend(crate::world::MINUTE).await)))
+        .route("/14", get(async |user: AuthSession| told(user.rotate().await)))
+        .route("/15", get(async |user: AuthSession| told(user.reauthenticate().await)))
+        .route("/16", get(async |user: AuthSession| told(user.change_user(|_| ()).await)))
+        .route("/17", get(async |auth: Auth| told(auth.login(&User::new("eve")).bearer().await)));
+    let world = World::new();
+    let mut browser = Browser::new(&routes().merge(acts).layer(world.layer()));
+    for path in ["/n", "/login/ada", "/n", "/user/n"] {
+        browser.post(path).await;
+    }
+    let before = (browser.jar.clone(), world.raw().await);
+    for act in 1..=17 {
+        let answer = browser.get(&format!("/{act}")).await;
+        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "forbidden"), "{act}");
+    }
+    assert_eq!((browser.jar.clone(), world.raw().await), before);
+}
+
+/// Over HTTP/2 the host is in the target of the request.
+#[tokio::test]
+async fn s21_the_host_of_http_2_is_the_one_of_the_request() {
+    let world = World::new();
+    let app = world.app();
+    let post = async |origin: &str, host: Option<&str>| {
+        let mut request =
+            Request::post("https://shop.example/n").version(Version::HTTP_2).header("origin", origin);
+        if let Some(host) = host {
+            request = request.header("host", host);
+        }
+        ask(&app, request.body(Body::empty()).expect("a request")).await.status
+    };
+    assert_eq!(post("https://shop.example", None).await, StatusCode::OK);
+    assert_eq!(post("https://evil.example", None).await, StatusCode::FORBIDDEN);
+    assert_eq!(post("https://evil.example", Some("shop.example")).await, StatusCode::FORBIDDEN);
 }

@@ -7,6 +7,7 @@ mod cross_site;
 mod faults;
 mod going_away;
 mod orders;
+mod renewal;
 mod requests;
 mod routes;
 mod sockets;

@@ -130,15 +130,51 @@ fn s04_a_new_token_and_a_save_do_not_get_in_each_others_way() {
             let mut after = tabs.after();
             let answers = tabs.answers.lock().expect("lock");
             let (_, add) = answers.iter().find(|(path, _)| *path == "/n").expect("it took part");
-            let fresh = add.cookie().is_some();
+            assert_eq!(
+                (add.cookie(), run(tabs.world.raw()).len()),
+                (None, 1),
+                "no other session in its place"
+            );
             let now = run(after.get("/n")).body;
             match add.status {
                 StatusCode::UNAUTHORIZED => assert_eq!(now, "1"),
-                StatusCode::OK if fresh => {
-                    assert!(["1", "2"].contains(&now.as_str()), "read after the old token had died");
-                }
                 StatusCode::OK => assert_eq!(now, "2"),
                 other => panic!("{other}"),
+            }
+        })
+    });
+    assert!(count >= 5, "{count} schedules");
+}
+
+/// Two tabs sign in at once: both do, and the guest's session goes on with a new token.
+#[test]
+fn s04_a_guest_who_signs_in_twice_at_once_is_signed_in() {
+    let count = every_schedule(|| {
+        Tabs::new(&["/n"]).scene(&["/login/ada", "/login/bob"], |tabs| {
+            assert_eq!(
+                tabs.count("/login/ada", StatusCode::OK) + tabs.count("/login/bob", StatusCode::OK),
+                2
+            );
+            let mut after = tabs.after();
+            assert!(["ada", "bob"].contains(&run(after.get("/me")).body.as_str()));
+            assert_eq!(run(after.get("/n")).body, "1");
+            assert_eq!(run(tabs.browser.clone().get("/n")).body, "0", "the planted token is dead");
+        })
+    });
+    assert!(count >= 5, "{count} schedules");
+}
+
+/// A new token in one tab while another signs out: it is gone, or whoever signs out is told that it is not.
+#[test]
+fn s13_a_sign_out_beside_a_new_token_says_what_is() {
+    let count = every_schedule(|| {
+        Tabs::new(&["/login/ada"]).scene(&["/user/rotate", "/logout"], |tabs| {
+            let me = run(tabs.after().get("/me"));
+            if tabs.count("/logout", StatusCode::OK) == 1 {
+                assert!(run(tabs.world.raw()).is_empty(), "nothing is left");
+            } else {
+                assert_eq!(tabs.count("/logout", StatusCode::UNAUTHORIZED), 1);
+                assert_eq!((tabs.count("/user/rotate", StatusCode::OK), me.body.as_str()), (1, "ada"));
             }
         })
     });

@@ -27,6 +27,10 @@ pub(crate) fn routes() -> Router {
         .route("/me", get(me).post(me))
         .route("/who", get(who))
         .route("/user/n", get(user_read).post(user_add))
+        .route(
+            "/user/rotate",
+            post(async |session: AuthSession| session.rotate().await.map_err(Rejection::from)),
+        )
 }
 
 async fn read(session: Session) -> Result<String, Rejection> {

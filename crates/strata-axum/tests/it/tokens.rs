@@ -217,6 +217,9 @@ async fn s03_a_token_that_was_never_issued_is_not_adopted() {
     other.post("/rotate").await;
     let planted = other.jar["__Host-session"].clone();
     let mut victim = Browser { jar: other.jar.clone(), ..Browser::new(&app) };
+    assert_eq!(planted[..32], real.jar["__Host-session"][..32], "the id of a session that lives");
+    assert_eq!(victim.get("/n").await.body, "0");
+    world.clock.advance(MINUTE);
     assert_eq!(victim.post("/n").await.body, "1");
     assert_ne!(victim.jar["__Host-session"], planted, "a token of our own");
 }
