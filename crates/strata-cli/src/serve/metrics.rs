@@ -188,7 +188,7 @@ pub(crate) async fn count(State(service): State<Shared>, request: Request, next:
     let (status, took) = (response.status(), began.elapsed());
     service.metrics.request(&route, method, status, took);
     match response.extensions().get() {
-        Some(StoreFailure(kind)) => service.metrics.store_failed(*kind),
+        Some(StoreFailure(kind)) => kind.iter().for_each(|kind| service.metrics.store_failed(*kind)),
         // The layer met it, before or after a handler.
         None if status == StatusCode::SERVICE_UNAVAILABLE => {
             service.metrics.store_failed(ErrorKind::Unavailable);

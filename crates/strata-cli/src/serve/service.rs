@@ -12,10 +12,11 @@ use strata::session::{SessionId, Sessions};
 use strata::{Handle, Result, Strata, Timestamp};
 use strata_axum::routes::{AccessSessions, Grants};
 use strata_axum::{SessionLayer, Verifier};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::account::Accounts;
 use super::attempts::Attempts;
+use super::files::most_streams;
 use super::metrics::Metrics;
 use super::visits::Visits;
 
@@ -39,6 +40,8 @@ pub(crate) struct Service {
     pub(crate) attempts: Attempts,
     pub(crate) visits: Visits,
     pub(crate) metrics: Metrics,
+    /// Places for streams of events: fewer than connections, so that there is room for requests.
+    pub(crate) streams: Arc<Semaphore>,
     /// Becomes true when the service is about to end.
     pub(crate) closing: watch::Receiver<bool>,
 }
@@ -65,6 +68,7 @@ impl Service {
             visits: Visits::new(&handle, &ingest)?,
             ingest,
             metrics: Metrics::default(),
+            streams: Arc::new(Semaphore::new(most_streams())),
             closing,
             handle,
         }))
