@@ -232,7 +232,7 @@ mod tests {
         let service = Service::new(&db, Accounts::new(&db).expect("accounts"), closing).expect("a service");
         let guest = service.sessions.create().await.expect("a session").1.id();
         let place = Arc::clone(&service.streams).try_acquire_owned().expect("a place");
-        let mut watch = Watch::new(Arc::clone(&service), Whose::Guest(guest), place).ok().expect("a watch");
+        let mut watch = Watch::new(Arc::clone(&service), Whose::Guest(guest), place).expect("a watch");
         assert_eq!(watch.hear(strata::Event::Lagged(7)).await, Some(Notice::Values));
         service.sessions.revoke(guest).await.expect("ended");
         assert_eq!(watch.hear(strata::Event::Lagged(7)).await, Some(Notice::Identity), "it is over");
