@@ -218,18 +218,12 @@ fn of_guest(info: Option<Info>) -> Result<Option<Timestamp>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::watch;
-
     use super::*;
-    use crate::serve::account::Accounts;
     use crate::serve::service::Service;
 
     #[tokio::test]
     async fn whoever_missed_changes_is_told_to_read_all_of_it() {
-        let keys = crate::opening::fresh().expect("keys");
-        let db = strata::builder().memory().keys(keys).open().await.expect("open");
-        let (_close, closing) = watch::channel(false);
-        let service = Service::new(&db, Accounts::new(&db).expect("accounts"), closing).expect("a service");
+        let (_db, _close, service) = Service::in_memory().await;
         let guest = service.sessions.create().await.expect("a session").1.id();
         let place = Arc::clone(&service.streams).try_acquire_owned().expect("a place");
         let mut watch = Watch::new(Arc::clone(&service), Whose::Guest(guest), place).expect("a watch");

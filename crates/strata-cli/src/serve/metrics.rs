@@ -111,7 +111,7 @@ impl Metrics {
     }
 
     /// Everything in the text format, but what is asked of the store.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         self.tell_requests(&mut text);
         head(&mut text, "strata_logins_total", "counter", "Sign-ins by outcome.");

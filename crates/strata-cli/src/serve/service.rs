@@ -102,3 +102,15 @@ pub(crate) async fn ending(mut closing: watch::Receiver<bool>) {
     // An error means that whoever says so is gone: so is the service.
     drop(closing.wait_for(|closing| *closing).await);
 }
+
+#[cfg(test)]
+impl Service {
+    /// One without accounts, its store, and what ends it.
+    pub(crate) async fn in_memory() -> (Strata, watch::Sender<bool>, Shared) {
+        let keys = crate::opening::fresh().expect("keys");
+        let db = strata::builder().memory().keys(keys).open().await.expect("open");
+        let (close, closing) = watch::channel(false);
+        let service = Self::new(&db, Accounts::new(&db).expect("accounts"), closing).expect("a service");
+        (db, close, service)
+    }
+}

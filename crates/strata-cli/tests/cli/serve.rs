@@ -182,6 +182,18 @@ impl Events {
         line
     }
 
+    /// What the next event is about.
+    fn what(&mut self) -> String {
+        loop {
+            let line = self.line();
+            if let Some(data) = line.strip_prefix("data: ") {
+                let data: Value = serde_json::from_str(data).expect("JSON");
+                return data["what"].as_str().expect("a word").to_owned();
+            }
+            assert!(!line.is_empty(), "the stream has ended");
+        }
+    }
+
     /// The next event of this name; nothing if the stream ends before.
     fn wait(&mut self, name: &str) -> Option<()> {
         loop {
@@ -321,10 +333,15 @@ fn tabs_of_one_browser_hear_of_each_others_changes() {
     let ada = service.login("ada", &guest).cookies();
     events.wait("changed").expect("the guest has become a user");
     let mut events = Events::open(&service, &ada);
+    service.login("grace", "");
     service.ask("POST", "/api/cart", &[("Cookie", &ada)], Some(&json!({ "product": "tea", "quantity": 1 })));
-    events.wait("changed").expect("the cart");
+    assert_eq!(events.what(), "cart", "what others do is not told");
     service.ask("PUT", "/api/values/x", &[("Cookie", &ada)], Some(&json!({ "any": [1, null] })));
-    events.wait("changed").expect("the values");
+    assert_eq!(events.what(), "values");
+    let elsewhere = service.login("ada", "").cookies();
+    assert_eq!(events.what(), "sessions");
+    service.ask("POST", "/api/session/logout", &[("Cookie", &elsewhere)], None);
+    assert_eq!(events.what(), "sessions");
     assert_eq!(service.get("/api/values/x", &ada).body["value"], json!({ "any": [1, null] }));
     let out = service.ask("POST", "/api/session/logout", &[("Cookie", &ada)], None);
     assert_eq!((out.status, out.cookies().as_str()), (200, ""), "{out:?}");

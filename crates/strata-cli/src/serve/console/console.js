@@ -193,7 +193,7 @@ function tick() {
   $('countdown').textContent = left(rest);
   $('countdown').setAttribute('aria-label', `This session ends in ${left(rest)}`);
   const whole = Math.max(1, session.expires - session.last_active);
-  $('countdown-of').textContent = session.remembered ? 'until it ends' : 'without activity';
+  $('countdown-of').textContent = session.remembered ? 'until it ends' : 'left, if you are idle';
   $('ring').style.strokeDashoffset = String(1 - Math.min(1, Math.max(0, rest / whole)));
   $('last-active').textContent = ago(session.last_active);
   // The server says when it is over; this only asks.
