@@ -12,6 +12,14 @@ test("a guest's cart is kept without a sign-in", async (stage) => {
   await stage.screenshot(guest.page, "guest-cart-light");
 });
 
+test("a guest who is quicker than the service has everything in one cart", async (stage) => {
+  const guest = await stage.person();
+  // All before the answer to the first, which brings the cookie.
+  await guest.page.locator("#add-tea").evaluate((button) => [1, 2, 3].forEach(() => button.click()));
+  await until("the page shows it", async () => (await guest.shownCart()).tea === 3);
+  assert.equal((await guest.cart()).tea, 3);
+});
+
 test("the guest's cart becomes the user's, added to what was there, once", async (stage) => {
   const person = await stage.signedIn("operator");
   const before = await person.cart();

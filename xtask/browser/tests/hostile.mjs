@@ -88,6 +88,13 @@ test("clients that half close still have their answers", async ({ origin }) => {
 test("clients that stall hold nobody up", async (stage) => {
   stage.stalled = await dialMany(stage.origin, 200);
   for (const socket of stage.stalled) socket.write("POST /api/login HTTP/1.1\r\nhost: x\r\nx-slow: a");
+  // And some that ask for much and take nothing.
+  const deaf = await dialMany(stage.origin, 5);
+  for (const socket of deaf) {
+    socket.pause();
+    socket.write("GET /console.js HTTP/1.1\r\nhost: x\r\n\r\n".repeat(500_000));
+  }
+  stage.stalled.push(...deaf);
   const start = Date.now();
   await isWell(stage.origin);
   assert.ok(Date.now() - start < 1_000, "others wait");

@@ -8,7 +8,7 @@ import { test, until } from "../runner.mjs";
 const PATIENCE = 20_000;
 
 test("clients that stall have been dropped", async ({ stalled }) => {
-  assert.equal(stalled.length, 200);
+  assert.equal(stalled.length, 205);
   await until("all are dropped", () => stalled.every((socket) => socket.destroyed), PATIENCE);
 });
 

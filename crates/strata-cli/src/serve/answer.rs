@@ -23,9 +23,9 @@ pub(crate) struct Refusal {
     cause: Option<strata::Error>,
 }
 
-/// Left in a response that failed by the store, for the counters.
+/// Left in a refusal for the counters: how the store failed, if it did.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct StoreFailure(pub(crate) ErrorKind);
+pub(crate) struct StoreFailure(pub(crate) Option<ErrorKind>);
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
@@ -99,10 +99,11 @@ impl IntoResponse for Refusal {
             let challenge = HeaderValue::from_static("Bearer realm=\"strata\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        if let Some(cause) = cause.filter(|_| status.is_server_error()) {
+        let cause = cause.filter(|_| status.is_server_error());
+        if let Some(cause) = &cause {
             tracing::warn!(target: "strata::service", code, "{cause}");
-            response.extensions_mut().insert(StoreFailure(cause.kind()));
         }
+        response.extensions_mut().insert(StoreFailure(cause.map(|cause| cause.kind())));
         response
     }
 }
@@ -118,7 +119,9 @@ mod tests {
         let response = Refusal::from(error).into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
-        assert!(response.extensions().get::<StoreFailure>().is_some());
+        assert!(matches!(response.extensions().get(), Some(StoreFailure(Some(ErrorKind::Unavailable)))));
+        let full = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "full").into_response();
+        assert!(matches!(full.extensions().get(), Some(StoreFailure(None))), "no failure of the store");
         let refusal = Refusal::from(Error::new(ErrorKind::Corrupt, "get", "the disk /secret/path is bad"));
         assert!(refusal.status == StatusCode::INTERNAL_SERVER_ERROR && !refusal.message.contains("secret"));
         let gone = Refusal::from(Error::new(ErrorKind::Gone, "get", "over")).into_response();

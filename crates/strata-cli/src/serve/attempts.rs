@@ -12,7 +12,7 @@ use strata::{Clock, Timestamp};
 const PER_ACCOUNT: u32 = 5;
 const PER_ADDRESS: u32 = 50;
 const REFILL: Duration = Duration::from_secs(30);
-/// The most that is remembered; beyond that the oldest are forgotten.
+/// The most that is remembered; beyond that all is forgotten.
 const MOST: usize = 16_384;
 
 /// What is counted.
@@ -62,6 +62,7 @@ impl Attempts {
     pub(crate) fn begin(&self, address: IpAddr, account: &str) -> Result<Attempt<'_>, Duration> {
         // A name is as long as whoever sends it likes; nobody has one beyond this.
         let account: String = account.chars().take(128).collect();
+        let address = of_one_client(address);
         let subjects = [Subject::Account(address, account), Subject::Address(address)];
         let now = self.clock.now();
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -104,6 +105,14 @@ impl Attempt<'_> {
                 count.failures = count.failures.saturating_sub(1);
             }
         }
+    }
+}
+
+/// Who has one address of version 6 has a network of 2^64: that counts as one.
+fn of_one_client(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -163,6 +172,18 @@ mod tests {
         }
         assert!(fail(&attempts, HERE, "another").is_err());
         fail(&attempts, THERE, "another").expect("another address");
+    }
+
+    #[test]
+    fn the_addresses_of_one_network_of_version_6_are_one() {
+        let (_, attempts) = attempts();
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        for number in 0..PER_ACCOUNT {
+            fail(&attempts, address(&format!("2001:db8::{number}")), "ada").expect("allowed");
+        }
+        assert!(fail(&attempts, address("2001:db8::ffff:1"), "ada").is_err());
+        fail(&attempts, address("2001:db8:0:1::1"), "ada").expect("another network");
+        assert_eq!(of_one_client(address("::ffff:127.0.0.1")), HERE);
     }
 
     #[test]

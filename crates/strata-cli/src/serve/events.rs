@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -15,9 +16,10 @@ use strata::session::SessionId;
 use strata::session::auth::{AuthEvents, AuthSession};
 use strata::session::security::{Missed, SecurityEvent};
 use strata::{Error, ErrorKind, Info, Subscription, Timestamp};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::answer::Answer;
+use super::answer::{Answer, Refusal};
 use super::cart::CART;
 use super::identity::Identity;
 use super::metrics::Open;
@@ -70,7 +72,12 @@ pub(crate) async fn events(State(service): State<Shared>, identity: Identity) ->
         (None, Some(guest)) => Whose::Guest(guest),
         (None, None) => return Ok(StatusCode::NO_CONTENT.into_response()),
     };
-    let watch = Watch::new(service, whose)?;
+    let Ok(place) = Arc::clone(&service.streams).try_acquire_owned() else {
+        let message = "there are too many streams of events; ask for what is needed instead, or try again";
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", message);
+        return Err(refusal.retry_after(HEARTBEAT));
+    };
+    let watch = Watch::new(service, whose, place)?;
     let stream = stream::unfold(Some(watch), |watch| async {
         let mut watch = watch?;
         let notice = watch.next().await?;
@@ -93,11 +100,12 @@ struct Watch {
     /// When to look whether the session still lives: at once, and then when its time is over.
     look: Instant,
     until: Instant,
+    _place: OwnedSemaphorePermit,
     _open: Open,
 }
 
 impl Watch {
-    fn new(service: Shared, whose: Whose) -> Answer<Self> {
+    fn new(service: Shared, whose: Whose, place: OwnedSemaphorePermit) -> Answer<Self> {
         let (session_key, cart_key) = match &whose {
             Whose::User { session, id } => (
                 format!("{}{}", service.auth.handle().prefix(), session.id()),
@@ -111,6 +119,7 @@ impl Watch {
         Ok(Self {
             changes: service.handle.subscribe("*")?,
             security: service.auth.events(),
+            _place: place,
             _open: service.metrics.open_stream(),
             session_key,
             cart_key,
@@ -159,8 +168,8 @@ impl Watch {
         if !self.is_alive().await {
             return Some(self.ended());
         }
-        // What was missed may have been anything; the page reads all of it again.
-        Some(if key.is_some() { Notice::Values } else { Notice::Sessions })
+        // What was missed may have been anything: whoever hears of values reads all of it again.
+        Some(Notice::Values)
     }
 
     fn ended(&self) -> Notice {
@@ -205,4 +214,21 @@ impl Watch {
 fn of_guest(info: Option<Info>) -> Result<Option<Timestamp>, Error> {
     let gone = || Error::new(ErrorKind::Gone, "look at session", "the session of the guest has ended");
     info.map(|info| info.expiry.deadline()).ok_or_else(gone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::serve::service::Service;
+
+    #[tokio::test]
+    async fn whoever_missed_changes_is_told_to_read_all_of_it() {
+        let (_db, _close, service) = Service::in_memory().await;
+        let guest = service.sessions.create().await.expect("a session").1.id();
+        let place = Arc::clone(&service.streams).try_acquire_owned().expect("a place");
+        let mut watch = Watch::new(Arc::clone(&service), Whose::Guest(guest), place).expect("a watch");
+        assert_eq!(watch.hear(strata::Event::Lagged(7)).await, Some(Notice::Values));
+        service.sessions.revoke(guest).await.expect("ended");
+        assert_eq!(watch.hear(strata::Event::Lagged(7)).await, Some(Notice::Identity), "it is over");
+    }
 }

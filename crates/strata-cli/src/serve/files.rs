@@ -15,6 +15,11 @@ pub(crate) fn most_connections() -> usize {
     usize::try_from(room(files)).unwrap_or(usize::MAX)
 }
 
+/// The most streams of events at a time: three in four connections.
+pub(crate) fn most_streams() -> usize {
+    most_connections() / 4 * 3
+}
+
 fn room(files: u64) -> u64 {
     files.saturating_sub(RESERVED).clamp(16, MOST)
 }

@@ -31,3 +31,20 @@ pub(crate) async fn health(State(service): State<Shared>) -> Answer<Json<Value>>
         Err(_) => Err(unwell("the store does not answer; see the log")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::serve::service::Service;
+
+    #[tokio::test]
+    async fn a_service_that_ends_is_not_well_and_its_store_is_not_blamed() {
+        let (_db, close, service) = Service::in_memory().await;
+        assert_eq!(health(State(Arc::clone(&service))).await.expect("well").0, json!({ "status": "ok" }));
+        close.send_replace(true);
+        assert!(health(State(Arc::clone(&service))).await.is_err(), "others are asked instead");
+        assert!(!service.metrics.text().contains("strata_store_errors_total{"));
+    }
+}

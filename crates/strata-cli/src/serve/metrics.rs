@@ -111,7 +111,7 @@ impl Metrics {
     }
 
     /// Everything in the text format, but what is asked of the store.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         self.tell_requests(&mut text);
         head(&mut text, "strata_logins_total", "counter", "Sign-ins by outcome.");
@@ -188,7 +188,7 @@ pub(crate) async fn count(State(service): State<Shared>, request: Request, next:
     let (status, took) = (response.status(), began.elapsed());
     service.metrics.request(&route, method, status, took);
     match response.extensions().get() {
-        Some(StoreFailure(kind)) => service.metrics.store_failed(*kind),
+        Some(StoreFailure(kind)) => kind.iter().for_each(|kind| service.metrics.store_failed(*kind)),
         // The layer met it, before or after a handler.
         None if status == StatusCode::SERVICE_UNAVAILABLE => {
             service.metrics.store_failed(ErrorKind::Unavailable);

@@ -23,6 +23,8 @@ mod router;
 mod server;
 mod service;
 mod sessions;
+mod unread;
+mod url;
 mod values;
 mod visits;
 
@@ -110,8 +112,12 @@ fn tell(db: &Strata, address: SocketAddr, fresh: &[Fresh], out: &mut Out) -> Res
         &json!({ "listening": url, "store": store, "fresh_users": fresh.len() }),
         format!("listening on {url}\ndata in {store}"),
     )?;
-    if !fresh.is_empty() && !out.json {
-        out.line("demo users, with passwords that are shown this once:")?;
+    if !out.json {
+        out.line(if fresh.is_empty() {
+            "demo users as before; `--new-passwords` draws new passwords for them"
+        } else {
+            "demo users, with passwords that are shown this once:"
+        })?;
     }
     for Fresh { name, password, role } in fresh {
         out.either(

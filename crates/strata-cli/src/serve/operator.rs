@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use super::answer::{Answer, Refusal};
 use super::identity::Identity;
 use super::me;
 use super::service::Shared;
+use super::url::{InPath, InQuery};
 use crate::words;
 
 /// The role that all of this takes.
@@ -57,7 +58,7 @@ pub(crate) async fn sessions(_: Operator, State(service): State<Shared>) -> Answ
 pub(crate) async fn revoke(
     _: Operator,
     State(service): State<Shared>,
-    Path(id): Path<String>,
+    InPath(id): InPath,
 ) -> Answer<Json<Value>> {
     let id = SessionId::parse(&id).map_err(|_| Refusal::not_found())?;
     if service.end_session(id).await? || service.sessions.revoke(id).await? {
@@ -70,7 +71,7 @@ pub(crate) async fn revoke(
 pub(crate) async fn revoke_user(
     _: Operator,
     State(service): State<Shared>,
-    Path(user): Path<String>,
+    InPath(user): InPath,
 ) -> Answer<Json<Value>> {
     let ended = service.end_sessions_of(std::iter::once(user.as_str())).await?;
     Ok(Json(json!({ "ended": ended })))
@@ -87,7 +88,7 @@ pub(crate) struct Since {
 pub(crate) async fn insight(
     _: Operator,
     State(service): State<Shared>,
-    Query(Since { since }): Query<Since>,
+    InQuery(Since { since }): InQuery<Since>,
 ) -> Answer<Json<Insight>> {
     let since =
         since.as_deref().map_or(Ok(Duration::from_hours(24)), words::duration).map_err(Refusal::invalid)?;

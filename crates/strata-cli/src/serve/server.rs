@@ -22,10 +22,13 @@ use super::files::most_connections;
 use super::metrics::Open;
 use super::router::router;
 use super::service::{Shared, ending};
+use super::unread::Unread;
 use crate::failure::Failure;
 
 /// How long a client may take for the head of a request, and may be silent between two.
 const HEAD_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a client may take nothing of an answer.
+const READ_PATIENCE: Duration = Duration::from_secs(15);
 /// The largest head of a request, in bytes.
 const MAX_HEAD: usize = 32 * 1024;
 /// How long requests under way have to be answered when the service ends.
@@ -141,7 +144,7 @@ async fn connection(
         .header_read_timeout(HEAD_PATIENCE)
         .max_header_size(MAX_HEAD)
         .max_buf_size(2 * MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), answer);
+        .serve_connection(TokioIo::new(Unread::new(stream, READ_PATIENCE)), answer);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

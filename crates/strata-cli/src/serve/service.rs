@@ -12,10 +12,11 @@ use strata::session::{SessionId, Sessions};
 use strata::{Handle, Result, Strata, Timestamp};
 use strata_axum::routes::{AccessSessions, Grants};
 use strata_axum::{SessionLayer, Verifier};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::account::Accounts;
 use super::attempts::Attempts;
+use super::files::most_streams;
 use super::metrics::Metrics;
 use super::visits::Visits;
 
@@ -39,6 +40,8 @@ pub(crate) struct Service {
     pub(crate) attempts: Attempts,
     pub(crate) visits: Visits,
     pub(crate) metrics: Metrics,
+    /// Places for streams of events: fewer than connections, so that there is room for requests.
+    pub(crate) streams: Arc<Semaphore>,
     /// Becomes true when the service is about to end.
     pub(crate) closing: watch::Receiver<bool>,
 }
@@ -65,6 +68,7 @@ impl Service {
             visits: Visits::new(&handle, &ingest)?,
             ingest,
             metrics: Metrics::default(),
+            streams: Arc::new(Semaphore::new(most_streams())),
             closing,
             handle,
         }))
@@ -97,4 +101,16 @@ impl Service {
 pub(crate) async fn ending(mut closing: watch::Receiver<bool>) {
     // An error means that whoever says so is gone: so is the service.
     drop(closing.wait_for(|closing| *closing).await);
+}
+
+#[cfg(test)]
+impl Service {
+    /// One without accounts, its store, and what ends it.
+    pub(crate) async fn in_memory() -> (Strata, watch::Sender<bool>, Shared) {
+        let keys = crate::opening::fresh().expect("keys");
+        let db = strata::builder().memory().keys(keys).open().await.expect("open");
+        let (close, closing) = watch::channel(false);
+        let service = Self::new(&db, Accounts::new(&db).expect("accounts"), closing).expect("a service");
+        (db, close, service)
+    }
 }

@@ -1,7 +1,7 @@
 //! A user's own sessions: the list, and ending one of them.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde_json::{Value, json};
 use strata::session::SessionId;
 
@@ -9,6 +9,7 @@ use super::answer::{Answer, Refusal};
 use super::identity::Identity;
 use super::me;
 use super::service::Shared;
+use super::url::InPath;
 
 /// `GET /api/sessions`: oldest first, the one that asks is `current`.
 pub(crate) async fn list(identity: Identity) -> Answer<Json<Value>> {
@@ -21,7 +22,7 @@ pub(crate) async fn list(identity: Identity) -> Answer<Json<Value>> {
 pub(crate) async fn revoke(
     State(service): State<Shared>,
     identity: Identity,
-    Path(id): Path<String>,
+    InPath(id): InPath,
 ) -> Answer<Json<Value>> {
     let session = identity.signed_in()?;
     let id = SessionId::parse(&id).map_err(|_| Refusal::not_found())?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use strata::Result;
@@ -14,6 +14,7 @@ use super::answer::{Answer, Refusal};
 use super::identity::Identity;
 use super::json_body::JsonBody;
 use super::service::Shared;
+use super::url::InPath;
 
 /// Stored as the text of the JSON: it is any value, of one shape.
 impl Identity {
@@ -51,7 +52,7 @@ impl Identity {
 }
 
 /// `GET /api/values/{name}`: `null` if there is none.
-pub(crate) async fn get(identity: Identity, Path(name): Path<String>) -> Answer<Json<Value>> {
+pub(crate) async fn get(identity: Identity, InPath(name): InPath) -> Answer<Json<Value>> {
     let text = identity.value(&name).await?;
     let value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null);
     Ok(Json(json!({ "value": value })))
@@ -61,7 +62,7 @@ pub(crate) async fn get(identity: Identity, Path(name): Path<String>) -> Answer<
 pub(crate) async fn put(
     State(_): State<Shared>,
     identity: Identity,
-    Path(name): Path<String>,
+    InPath(name): InPath,
     JsonBody(value): JsonBody<Value>,
 ) -> Answer<Json<Value>> {
     identity.set_value(&name, &value.to_string()).await?;
@@ -79,7 +80,7 @@ pub(crate) struct Addend {
 pub(crate) async fn add(
     State(_): State<Shared>,
     identity: Identity,
-    Path(name): Path<String>,
+    InPath(name): InPath,
     JsonBody(Addend { by }): JsonBody<Addend>,
 ) -> Answer<Json<Value>> {
     let is_refused = Arc::new(AtomicBool::new(false));

@@ -37,8 +37,8 @@ pub(super) async fn both_ends(db: &Strata) -> Told {
     let documents = Documents::new(db)?;
     let routes = Routes::builder().grants(&grants).logout::<()>().documents::<()>(&documents).build();
     let app: axum::Router = routes.router().layer(SessionLayer::with_users(&db.sessions()?, &users)?);
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(broken)?;
-    let address = listener.local_addr().map_err(broken)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| broken(&error))?;
+    let address = listener.local_addr().map_err(|error| broken(&error))?;
     let serving = tokio::spawn(async move { axum::serve(listener, app).await });
     let client = HttpClient::new(&format!("http://{address}/"))?;
     let told = client_side(&grants, &documents, client).await;
@@ -72,6 +72,6 @@ async fn client_side(grants: &Grants, documents: &Documents, client: HttpClient)
     Ok("tokens refreshed and a document in step over a socket; one logout ended both".to_owned())
 }
 
-fn broken(error: std::io::Error) -> Failure {
+fn broken(error: &std::io::Error) -> Failure {
     Failure::Bad(format!("no socket on this machine's loopback: {error}"))
 }

@@ -30,8 +30,11 @@ impl Service {
     }
 
     fn start_with(shell: &Shell, words: &[&str]) -> Self {
+        Self::start_by(shell, shell.command(), words)
+    }
+
+    fn start_by(shell: &Shell, mut command: Command, words: &[&str]) -> Self {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(shell.at("log")).expect("a log");
-        let mut command = shell.command();
         command.args(["--json", "serve", "--listen", "127.0.0.1:0"]).args(words);
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("spawn");
         let mut stdout = BufReader::new(child.stdout.take().expect("piped"));
@@ -179,6 +182,18 @@ impl Events {
         line
     }
 
+    /// What the next event is about.
+    fn what(&mut self) -> String {
+        loop {
+            let line = self.line();
+            if let Some(data) = line.strip_prefix("data: ") {
+                let data: Value = serde_json::from_str(data).expect("JSON");
+                return data["what"].as_str().expect("a word").to_owned();
+            }
+            assert!(!line.is_empty(), "the stream has ended");
+        }
+    }
+
     /// The next event of this name; nothing if the stream ends before.
     fn wait(&mut self, name: &str) -> Option<()> {
         loop {
@@ -318,10 +333,15 @@ fn tabs_of_one_browser_hear_of_each_others_changes() {
     let ada = service.login("ada", &guest).cookies();
     events.wait("changed").expect("the guest has become a user");
     let mut events = Events::open(&service, &ada);
+    service.login("grace", "");
     service.ask("POST", "/api/cart", &[("Cookie", &ada)], Some(&json!({ "product": "tea", "quantity": 1 })));
-    events.wait("changed").expect("the cart");
+    assert_eq!(events.what(), "cart", "what others do is not told");
     service.ask("PUT", "/api/values/x", &[("Cookie", &ada)], Some(&json!({ "any": [1, null] })));
-    events.wait("changed").expect("the values");
+    assert_eq!(events.what(), "values");
+    let elsewhere = service.login("ada", "").cookies();
+    assert_eq!(events.what(), "sessions");
+    service.ask("POST", "/api/session/logout", &[("Cookie", &elsewhere)], None);
+    assert_eq!(events.what(), "sessions");
     assert_eq!(service.get("/api/values/x", &ada).body["value"], json!({ "any": [1, null] }));
     let out = service.ask("POST", "/api/session/logout", &[("Cookie", &ada)], None);
     assert_eq!((out.status, out.cookies().as_str()), (200, ""), "{out:?}");
@@ -474,6 +494,11 @@ fn s38_bad_input_is_refused_with_a_reason_and_the_service_goes_on() {
     post("/api/login", json, &format!("{{\"user\": \"{}\"}}", "x".repeat(70_000))).is(413, "too_large");
     service.get("/api/nothing", &cookies).is(404, "not_found");
     service.ask("DELETE", "/api/sessions/zzz", &[("Cookie", &cookies)], None).is(404, "not_found");
+    service.ask("DELETE", "/api/sessions/%FF", &[("Cookie", &cookies)], None).is(400, "invalid");
+    service.get("/api/values/%FF", &cookies).is(400, "invalid");
+    let operator = service.login("operator", "").cookies();
+    service.get("/api/operator/insight?since=1h&since=2h", &operator).is(400, "invalid");
+    service.ask("POST", "/api/session/logout", &[("Cookie", &operator)], None);
     service.ask("PATCH", "/api/cart", &[("Cookie", &cookies)], None).is(405, "method_not_allowed");
     for headers in [[("Sec-Fetch-Site", "cross-site")], [("Origin", "https://evil.example")]] {
         let headers = [&headers[..], &[("Cookie", cookies.as_str())]].concat();
@@ -557,6 +582,52 @@ fn slow_and_half_closed_clients_hold_nothing_up() {
     assert_eq!(service.terminate(), Some(0), "{}", shell.log());
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     drop((slow, half, silent));
+}
+
+/// With few files there is room for 32 connections, 24 of them streams.
+#[test]
+#[cfg(unix)]
+fn streams_of_events_leave_room_for_requests() {
+    let shell = Shell::new();
+    let service = Service::start_by(&shell, limited(&shell.command()), &[]);
+    let cookies = service.login("ada", "").cookies();
+    let streams: Vec<Events> = (0..24).map(|_| Events::open(&service, &cookies)).collect();
+    let refused = service.get("/api/events", &cookies);
+    refused.is(503, "unavailable");
+    assert_eq!(refused.headers("retry-after"), ["15"]);
+    assert_eq!(service.get("/api/me", &cookies).status, 200);
+    let metrics = service.get("/metrics", "").body;
+    assert!(!metrics.as_str().expect("text").contains("strata_store_errors_total{"), "{metrics}");
+    drop(streams);
+    service.kill();
+}
+
+/// The command, allowed 160 files.
+#[cfg(unix)]
+fn limited(command: &Command) -> Command {
+    let mut limited = Command::new("/bin/sh");
+    limited.args(["-c", "ulimit -n 160 && exec \"$0\" \"$@\""]).arg(command.get_program());
+    let set = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+    limited.args(command.get_args()).env_clear().envs(set).stdin(Stdio::null());
+    limited
+}
+
+#[test]
+fn a_later_start_tells_the_way_to_new_passwords() {
+    let shell = Shell::new();
+    Service::start(&shell).kill();
+    let mut child = shell
+        .command()
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("spawn");
+    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let told: Vec<String> = lines.take(3).map(|line| line.expect("a line")).collect();
+    end(&mut child);
+    assert!(told[0].starts_with("listening on http://127.0.0.1:"), "{told:?}");
+    assert!(told[2].contains("`--new-passwords`"), "{told:?}");
 }
 
 #[test]

@@ -41,9 +41,19 @@ const userOf = (me) => me?.user?.id ?? null;
 
 let [retrying, away] = [0, false];
 
+/** For questions that are asked again and again: whether an answer is still the one to the last of them. */
+function latest() {
+  let last = 0;
+  return () => { const mine = ++last; return () => mine === last; };
+}
+const asking = { me: latest(), sessions: latest(), everybody: latest() };
+
 /** Reads who this browser is, and draws it. */
 async function refresh(quiet = true) {
+  const isLatest = asking.me();
   const { ok, data, status } = await ask('GET', '/api/me', undefined, quiet);
+  // What was asked before may be answered after, and is old.
+  if (!isLatest()) return;
   if (!ok) {
     say(sentence(data.message), true);
     // A service that is being restarted is back soon.
@@ -183,7 +193,7 @@ function tick() {
   $('countdown').textContent = left(rest);
   $('countdown').setAttribute('aria-label', `This session ends in ${left(rest)}`);
   const whole = Math.max(1, session.expires - session.last_active);
-  $('countdown-of').textContent = session.remembered ? 'until it ends' : 'without activity';
+  $('countdown-of').textContent = session.remembered ? 'until it ends' : 'left, if you are idle';
   $('ring').style.strokeDashoffset = String(1 - Math.min(1, Math.max(0, rest / whole)));
   $('last-active').textContent = ago(session.last_active);
   // The server says when it is over; this only asks.
@@ -264,8 +274,9 @@ function row(session, revoke) {
 }
 
 async function loadSessions() {
+  const isLatest = asking.sessions();
   const { ok, data } = await ask('GET', '/api/sessions', undefined, true);
-  if (!ok) return;
+  if (!ok || !isLatest()) return;
   $('devices-count').textContent = many(data.sessions.length, 'session');
   keepFocus($('sessions'), data.sessions.map((session) => row(session, async ({ id }) => {
     const { ok, data } = await ask('DELETE', `/api/sessions/${id}`);
@@ -295,23 +306,24 @@ const SHELF = {
 for (const [product, path] of Object.entries(SHELF)) {
   $('shelf').append(el('li', {}, el('button', {
     type: 'button', id: `add-${product}`, 'aria-label': `Add ${product} to the cart`,
-    onclick: async () => {
-      const { ok, data } = await ask('POST', '/api/cart', { product, quantity: 1 });
-      if (!ok) return say(sentence(data.message), true);
-      const began = !state.me.user && !state.me.guest;
-      state.me.cart = data.cart;
-      drawCart();
-      if (began) refresh();
-    },
+    onclick: () => changeCart('POST', { product, quantity: 1 }),
   }, el('svg', { viewBox: '0 0 24 24', 'aria-hidden': 'true' }, el('path', { d: path })), product[0].toUpperCase() + product.slice(1))));
 }
 $('cart-empty').addEventListener('click', async () => {
-  const { ok, data } = await ask('DELETE', '/api/cart');
-  if (!ok) return say(sentence(data.message), true);
-  state.me.cart = data.cart;
-  drawCart();
-  $('add-tea').focus();
+  if (await changeCart('DELETE')) $('add-tea').focus();
 });
+
+/** One change after the other: a guest's first begins the session that the next has to be sent in. */
+let changes = Promise.resolve();
+function changeCart(method, body) {
+  const change = async () => {
+    const { ok, data } = await ask(method, '/api/cart', body);
+    if (ok) await refresh(); else say(sentence(data.message), true);
+    return ok;
+  };
+  changes = changes.then(change, change);
+  return changes;
+}
 
 function drawCart() {
   const { cart, user } = state.me;
@@ -336,8 +348,10 @@ $('since').addEventListener('change', loadInsight);
 $('reload').addEventListener('click', loadInsight);
 
 async function loadEverybody() {
+  const isLatest = asking.everybody();
   const { ok, data } = await ask('GET', '/api/operator/sessions', undefined, true);
-  if (!ok) return;
+  if (!ok || !isLatest()) return;
+  $('everybody-count').textContent = data.more ? `${data.sessions.length} of more` : many(data.sessions.length, 'session');
   data.sessions.sort((one, other) => other.created - one.created);
   keepFocus($('all-sessions'), data.sessions.map((session) =>
     row({ ...session, current: session.id === state.me.session?.id }, async ({ id }) => {
