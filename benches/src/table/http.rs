@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Request as Asked, State};
 use axum::routing::{get, post};
 use http::header::COOKIE;
 use http::{HeaderMap, Method, Request};
@@ -62,11 +62,15 @@ fn by_hand() -> (Router, Vec<String>) {
     let app = unused()
         .route(
             "/read",
-            get(async |State(floor): State<Arc<Floor>>, headers: HeaderMap| read_by_hand(&floor, &headers)),
+            get(async |State(floor): State<Arc<Floor>>, request: Asked| {
+                read_by_hand(&floor, request.headers())
+            }),
         )
         .route(
             "/write",
-            post(async |State(floor): State<Arc<Floor>>, headers: HeaderMap| write_by_hand(&floor, &headers)),
+            post(async |State(floor): State<Arc<Floor>>, request: Asked| {
+                write_by_hand(&floor, request.headers())
+            }),
         )
         .with_state(floor);
     (app, (0..RESIDENT).map(|number| format!("session={}", id(number))).collect())
