@@ -85,13 +85,10 @@ impl Live {
 
     /// What to ask the server next: again what was asked before, if its outcome is not known.
     pub(super) fn request(&mut self, fresh: RequestId, policies: &Policies) -> SyncRequest {
-        let sending = match &self.sending {
-            Some(sending) => sending.clone(),
-            None => {
-                let (changes, rest) = portion(self.stamped(policies));
-                Sending { request: fresh, changes, rest }
-            }
-        };
+        let sending = self.sending.clone().unwrap_or_else(|| {
+            let (changes, rest) = portion(self.stamped(policies));
+            Sending { request: fresh, changes, rest }
+        });
         let request = SyncRequest {
             protocol: PROTOCOL,
             replica: self.replica,

@@ -117,9 +117,8 @@ fn edits_while_a_sync_is_under_way_are_kept_and_sent_with_the_next() {
         end.all_there(1);
     });
     assert!(count >= 4, "{count} schedules");
-    let drawn = sampled_schedules(20, 80, || {
-        Meeting::new().world(&["edit", "sync", "edit"], |end| end.all_there(2))
-    });
+    let drawn =
+        sampled_schedules(20, 80, || Meeting::new().world(&["edit", "sync", "edit"], |end| end.all_there(2)));
     assert!(drawn >= 50, "{drawn} schedules");
 }
 
@@ -130,9 +129,8 @@ fn two_processes_that_sync_send_nothing_twice() {
         end.all_there(0);
     });
     assert!(count >= 20, "{count} schedules");
-    let drawn = sampled_schedules(21, 80, || {
-        Meeting::new().world(&["sync", "edit", "sync"], |end| end.all_there(1))
-    });
+    let drawn =
+        sampled_schedules(21, 80, || Meeting::new().world(&["sync", "edit", "sync"], |end| end.all_there(1)));
     assert!(drawn >= 50, "{drawn} schedules");
 }
 
