@@ -100,11 +100,12 @@ fn is_loopback(url: &Url) -> bool {
 /// A path below the base: it cannot lead to another origin.
 fn join(base: &Url, path: &str) -> Result<Url> {
     let url = base.join(path).map_err(|error| invalid("a path of a route is no path").because(error))?;
-    if url.origin() == base.origin() && url.query().is_none() && url.fragment().is_none() {
+    let is_bare = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    if url.origin() == base.origin() && is_bare && url.fragment().is_none() {
         return Ok(url);
     }
     Err(invalid(
-        "a path of a route leads to another server or has a query; give a path below the base address",
+        "a path of a route leads to another server, or has a user or query; give a path of the base address",
     ))
 }
 
@@ -163,7 +164,14 @@ mod tests {
 
     #[test]
     fn no_path_leads_elsewhere() {
-        for path in ["https://evil.example/", "//evil.example/x", "token?x=1", "token#x"] {
+        for path in [
+            "https://evil.example/",
+            "//evil.example/x",
+            "//ada:hunter2@example.org/x",
+            "//ada@example.org/x",
+            "token?x=1",
+            "token#x",
+        ] {
             let paths = BTreeMap::from([(Route::Refresh, path.to_owned())]);
             assert!(Base::parse("https://example.org", false, &paths).is_err(), "{path}");
         }

@@ -48,6 +48,13 @@ impl ServerSynced {
         Ok(farewell.map_or(wait, |farewell| farewell.min(wait)))
     }
 
+    /// One last sync, and the logouts that are due.
+    async fn last_pass(&self) -> Result<Synced> {
+        let synced = self.sync().await?;
+        self.tell_logouts().await?;
+        Ok(synced)
+    }
+
     /// Starts [`ServerSynced::run`] as a task.
     pub fn start(&self, spawn: &dyn Spawn) -> Running {
         let (stop, mut stopped) = oneshot::channel();
@@ -64,7 +71,7 @@ impl ServerSynced {
             };
             if asked {
                 // Whoever asked may have given up on the answer.
-                let _ = tell.send(this.sync().await);
+                let _ = tell.send(this.last_pass().await);
             }
         }));
         Running { stop: Some(stop), last }
@@ -72,7 +79,8 @@ impl ServerSynced {
 }
 
 impl Running {
-    /// Stops the work after one last sync, which takes no longer than a few timeouts. What it could not send waits in the store.
+    /// Stops the work after one last sync, and after telling the logouts that are due, which takes no longer than a few timeouts each. What
+    /// could not be sent waits in the store.
     ///
     /// # Errors
     /// What the store reports; [`ErrorKind::Unavailable`] if the task was ended by its runtime.

@@ -13,7 +13,7 @@ use super::steps::Core;
 use super::transport::SyncFailure;
 use crate::tokens::text::Text;
 
-/// How often a sync that met changes of others is repeated at once.
+/// How often a sync that met changes of others, or had more to say than one request takes, is repeated at once.
 const ROUNDS: usize = 8;
 
 type Landing = Result<Synced, Arc<Error>>;
@@ -76,6 +76,10 @@ impl Core {
                 }
                 // Another session has begun meanwhile, or it was ended already.
                 Err(SyncFailure::Unauthorized) => Ok(Settled::Outdated),
+                Err(failure @ (SyncFailure::TooLarge | SyncFailure::Invalid)) => {
+                    self.withdraw(&asked).await?;
+                    Err(failure)
+                }
                 Err(failure) => Err(failure),
             };
             match settled {
@@ -90,7 +94,7 @@ impl Core {
                 }
             }
         }
-        let failure = SyncFailure::Refused("others changed the document each time; it is tried again");
+        let failure = SyncFailure::Refused("it took too many rounds to agree; it goes on later");
         self.discourage(failure);
         Ok(Synced::Waiting(failure))
     }

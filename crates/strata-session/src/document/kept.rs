@@ -1,10 +1,11 @@
 //! A document as its server keeps it: [`Kept`], arithmetic without store or network.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use strata_core::Result;
 
 use super::change::{Change, What};
-use super::path::Path;
+use super::path::{Path, keep_last};
 use super::revision::Revision;
 use super::tree::Document;
 use super::wire::{PROTOCOL, Seen, SyncAnswer, SyncOutcome, SyncRequest};
@@ -68,11 +69,7 @@ impl Kept {
         let stamps = request.changes.iter().filter_map(|change| {
             change.seen.map(|count| Seen { path: change.path.clone(), count: count.min(known) })
         });
-        for stamp in stamps.collect::<Vec<_>>() {
-            self.seen.retain(|seen| !seen.path.is_within(&stamp.path));
-            self.seen.push(stamp);
-        }
-        self.seen.drain(..self.seen.len().saturating_sub(MAX_SEEN));
+        stamps.for_each(|stamp| self.mark(stamp));
         self.replicas.retain(|last| last.replica != request.replica);
         self.replicas.push(Last { replica: request.replica, request: request.request });
         self.replicas.drain(..self.replicas.len().saturating_sub(MAX_REPLICAS));
@@ -83,12 +80,13 @@ impl Kept {
     pub(super) fn become_document(&mut self, next: Document, stamp: u64) {
         self.revision = self.revision.next(stamp);
         for Change { path, what, .. } in self.document.changes(&next) {
-            self.removed.retain(|removed| removed.path != path);
-            if what == What::Remove {
+            // What replaces an object removes all that was below it, whatever comes there later.
+            if what == What::Remove || self.document.value(&path).is_some_and(Value::is_object) {
+                self.removed.retain(|removed| removed.path != path);
                 self.removed.push(Removed { path, at: self.revision.count() });
             }
         }
-        self.removed.drain(..self.removed.len().saturating_sub(MAX_REMOVED));
+        keep_last(&mut self.removed, MAX_REMOVED, |removed| &removed.path);
         self.document = next;
     }
 
@@ -107,11 +105,16 @@ impl Kept {
         }
         self.become_document(next, stamp);
         for Change { path, .. } in changes {
-            self.seen.retain(|seen| !seen.path.is_within(&path));
-            self.seen.push(Seen { path, count: self.revision.count() });
+            self.mark(Seen { path, count: self.revision.count() });
         }
-        self.seen.drain(..self.seen.len().saturating_sub(MAX_SEEN));
         Ok(outcome)
+    }
+
+    /// Remembers what the author of a value knew, in the place of what is known of it and of all below it.
+    fn mark(&mut self, stamp: Seen) {
+        self.seen.retain(|seen| !seen.path.is_within(&stamp.path));
+        self.seen.push(stamp);
+        keep_last(&mut self.seen, MAX_SEEN, |seen| &seen.path);
     }
 
     /// Where the document stands, for whoever sent `request`.

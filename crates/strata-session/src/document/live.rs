@@ -1,11 +1,11 @@
 //! A client's copy of a document and where it stands with the server: [`Live`], arithmetic without store or network.
 
 use serde::{Deserialize, Serialize};
-use strata_core::Result;
+use strata_core::{Codec, Result};
 
-use super::change::Change;
+use super::change::{Change, What};
 use super::merge::{Sides, agreed};
-use super::path::Path;
+use super::path::{Path, keep_last};
 use super::policy::{Policies, Policy};
 use super::revision::Revision;
 use super::transport::SyncFailure;
@@ -16,6 +16,8 @@ use crate::tokens::text::Text;
 
 /// How many edits that have waited through a change of the base are remembered with what they knew; older ones count as new.
 const MAX_EDITED: usize = 512;
+/// How long the changes of one request are, in bytes of JSON: they stand in the record beside two documents.
+const MAX_SENT: usize = 64 * 1024;
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Live {
@@ -36,6 +38,8 @@ pub(super) struct Live {
 struct Sending {
     request: RequestId,
     changes: Vec<Change>,
+    /// Whether there was more than one request takes.
+    rest: bool,
 }
 
 /// What an answer came to.
@@ -45,7 +49,7 @@ pub(super) enum Settled {
     Outdated,
     /// The changes are in.
     Applied,
-    /// They are not, and are to be sent again, for they are based on the server's state now.
+    /// Not all of them are, and what is left is to be sent, now that it is based on the server's state.
     Rebased,
 }
 
@@ -81,10 +85,10 @@ impl Live {
 
     /// What to ask the server next: again what was asked before, if its outcome is not known.
     pub(super) fn request(&mut self, fresh: RequestId, policies: &Policies) -> SyncRequest {
-        let sending = match &self.sending {
-            Some(sending) => sending.clone(),
-            None => Sending { request: fresh, changes: self.stamped(policies) },
-        };
+        let sending = self.sending.clone().unwrap_or_else(|| {
+            let (changes, rest) = portion(self.stamped(policies));
+            Sending { request: fresh, changes, rest }
+        });
         let request = SyncRequest {
             protocol: PROTOCOL,
             replica: self.replica,
@@ -141,9 +145,15 @@ impl Live {
         };
         let merged = sides.merged(policies);
         merged.check().map_err(|_| SyncFailure::TooLarge)?;
+        let rest = self.sending.as_ref().is_some_and(|sending| sending.rest);
         self.rebase(answer, merged);
         let conflict = answer.outcome == SyncOutcome::Conflict && !asked.changes.is_empty();
-        Ok(if conflict { Settled::Rebased } else { Settled::Applied })
+        Ok(if conflict || rest { Settled::Rebased } else { Settled::Applied })
+    }
+
+    /// Takes back a request that the server has refused for what is in it. The next may be another.
+    pub(super) fn withdraw(&mut self, asked: &SyncRequest) {
+        self.sending.take_if(|sending| sending.request == asked.request);
     }
 
     fn awaits(&self, asked: &SyncRequest) -> bool {
@@ -170,10 +180,26 @@ impl Live {
             let fresh: Vec<Seen> = fresh.map(|change| Seen { path: change.path, count: known }).collect();
             self.edited.extend(fresh);
         }
-        if self.edited.len() > MAX_EDITED {
-            self.edited.drain(..self.edited.len() - MAX_EDITED);
-        }
+        keep_last(&mut self.edited, MAX_EDITED, |stamp| &stamp.path);
     }
+}
+
+/// As many changes as one request takes, and whether some are left. Then removals go first, so that no part needs more room than the whole.
+fn portion(mut changes: Vec<Change>) -> (Vec<Change>, bool) {
+    let fitting = |changes: &[Change]| {
+        let mut written = Vec::new();
+        let mut fits = |change: &&Change| {
+            let room = MAX_SENT - written.len();
+            Codec::Json.encode(*change, &mut written, room).is_ok()
+        };
+        changes.iter().take_while(|change| fits(change)).count()
+    };
+    if fitting(&changes) == changes.len() {
+        return (changes, false);
+    }
+    changes.sort_by_key(|change| change.what != What::Remove);
+    changes.truncate(fitting(&changes).max(1));
+    (changes, true)
 }
 
 /// Values are personal, and the credential is a secret.

@@ -10,6 +10,8 @@ use strata_core::{Error, ErrorKind, Result};
 pub(super) const MAX_DEPTH: usize = 16;
 /// The longest segment, in bytes.
 const MAX_SEGMENT: usize = 128;
+/// How many bytes a list of what is remembered of places takes: with them a document stays below the 256 KiB of a record.
+const MAX_REMEMBERED: usize = 48 * 1024;
 /// Names that reach into the prototypes of objects at peers written in JavaScript (CWE-1321).
 const PROTOTYPES: [&str; 3] = ["__proto__", "constructor", "prototype"];
 
@@ -71,10 +73,27 @@ impl Path {
         self.0.starts_with(&above.0)
     }
 
+    /// The most bytes that it takes in a record, with a number beside it.
+    fn weight(&self) -> usize {
+        self.0.iter().map(|name| 2 * name.len() + 3).sum::<usize>() + 48
+    }
+
     /// Whether one of the two is within the other.
     pub(super) fn meets(&self, other: &Self) -> bool {
         self.is_within(other) || other.is_within(self)
     }
+}
+
+/// Drops the oldest of what is remembered of places: at most `most` stay, and no more than fits beside a document in a record.
+pub(super) fn keep_last<T>(remembered: &mut Vec<T>, most: usize, path: impl Fn(&T) -> &Path) {
+    let mut room = MAX_REMEMBERED;
+    let kept = remembered.iter().rev().take(most).take_while(|it| {
+        let left = room.checked_sub(path(it).weight());
+        room = left.unwrap_or(0);
+        left.is_some()
+    });
+    let kept = kept.count();
+    remembered.drain(..remembered.len() - kept);
 }
 
 /// Refuses what no name of a document may be.

@@ -114,6 +114,15 @@ impl Core {
         Ok(settled)
     }
 
+    /// The server has refused what is in a request: it is not asked again.
+    pub(super) async fn withdraw(&self, asked: &SyncRequest) -> Result<()> {
+        self.update(|record| {
+            record.live.iter_mut().for_each(|live| live.withdraw(asked));
+            Ok(())
+        })
+        .await
+    }
+
     /// The server does not know this session any more. Says whether it was still there; whoever is told so is the only one.
     pub(super) async fn dismiss(&self, replica: ReplicaId) -> Result<bool> {
         let ended =

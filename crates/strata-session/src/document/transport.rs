@@ -35,8 +35,10 @@ pub enum SyncFailure {
     Unanswered,
     /// The server does not take the session any more (401).
     Unauthorized,
-    /// The changes or the document with them are too large for the server (413).
+    /// The changes or the document with them are too large for the server (413), or for the client. They are not in.
     TooLarge,
+    /// The server takes no such changes (400, 422). They are not in; the next request may have others.
+    Invalid,
     /// The server takes offence at the request, said in fixed words.
     Refused(&'static str),
     /// The server answered something that is no answer, said in fixed words.
@@ -52,6 +54,7 @@ impl SyncFailure {
         match status {
             401 => Self::Unauthorized,
             413 => Self::TooLarge,
+            400 | 422 => Self::Invalid,
             500..=599 if retry_after.is_none() => Self::Unanswered,
             408 | 425 | 429 | 500..=599 => Self::Offline { retry_after },
             403 => Self::Refused("the server does not allow it (403)"),
@@ -72,6 +75,7 @@ impl fmt::Display for SyncFailure {
             Self::Unanswered => f.write_str("no answer came"),
             Self::Unauthorized => f.write_str("the server does not take the session any more"),
             Self::TooLarge => f.write_str("the document is too large for the server"),
+            Self::Invalid => f.write_str("the server takes no such changes"),
             Self::Refused(what) | Self::Protocol(what) => f.write_str(what),
         }
     }

@@ -128,6 +128,7 @@ impl SyncAnswer {
     /// | 200, 409 with an answer in the body | that answer |
     /// | 401 | [`SyncFailure::Unauthorized`] |
     /// | 413 | [`SyncFailure::TooLarge`] |
+    /// | 400, 422 | [`SyncFailure::Invalid`] |
     /// | 408, 425, 429, 5xx with `Retry-After` | [`SyncFailure::Offline`] |
     /// | 5xx without | [`SyncFailure::Unanswered`]: it may have taken the changes |
     /// | other 4xx | [`SyncFailure::Refused`] |
@@ -252,7 +253,10 @@ mod tests {
             let failure = SyncAnswer::from_response(status, b"", wait);
             assert_eq!(failure, Err(SyncFailure::Offline { retry_after: wait }), "{status}");
         }
-        for status in [400, 403, 404, 415, 422] {
+        for status in [400, 422] {
+            assert_eq!(of(status, ""), Err(SyncFailure::Invalid), "{status}");
+        }
+        for status in [403, 404, 415] {
             assert!(matches!(of(status, ""), Err(SyncFailure::Refused(_))), "{status}");
         }
         for status in [0, 100, 204, 301, 999] {

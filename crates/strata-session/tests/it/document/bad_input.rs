@@ -166,6 +166,61 @@ fn a_merge_that_grows_too_large_loses_nothing() {
     assert_eq!(here(&other.client), scene.at_server());
 }
 
+/// What the server has refused for what is in it is not asked for ever: the next request has what was corrected.
+#[test]
+fn after_a_refusal_the_corrected_changes_are_sent() {
+    let scene = scene();
+    scene.server_sets("user.about", json!("x".repeat(30_000)));
+    in_step(&scene.client);
+    super::remove(&scene.client, "user.about");
+    set(&scene.client, "a", json!("y".repeat(40_000)));
+    assert_eq!(
+        sync(&scene.client),
+        Synced::Waiting(SyncFailure::TooLarge),
+        "the server keeps what is its own"
+    );
+    set(&scene.client, "a", json!("y"));
+    in_step(&scene.client);
+    assert_eq!((here(&scene.client), &here(&scene.client)["a"]), (scene.at_server(), &json!("y")));
+    set(&scene.client, "a", json!("bad"));
+    scene.wire.then(Fate::Fails(SyncFailure::Invalid));
+    assert_eq!(sync(&scene.client), Synced::Waiting(SyncFailure::Invalid));
+    set(&scene.client, "a", json!("good"));
+    in_step(&scene.client);
+    assert_eq!(scene.at_server()["a"], json!("good"));
+    let sent = scene.wire.sent();
+    assert_eq!(sent.last().expect("sent").changes.len(), 1, "what was refused was not sent first");
+    assert!(sent.iter().rev().take(2).map(|sent| sent.request).is_sorted_by(|one, two| one != two));
+}
+
+/// Whatever fits in a document can be sent, however many and however long the names of its places are.
+#[test]
+fn a_document_at_its_bounds_goes_there_and_back() {
+    let long = vec!["n".repeat(100); 10].join(".");
+    for (place, count) in [("cart.items", 600), (&*long, 250)] {
+        let scene = scene();
+        let items = |value: usize| {
+            let items = (0..count).map(|item| (format!("a{item:04}"), json!(value)));
+            Value::Object(items.collect())
+        };
+        set(&scene.client, place, items(1));
+        in_step(&scene.client);
+        let other = scene.device();
+        in_step(&other.client);
+        set(&other.client, place, items(2));
+        set(&scene.client, place, items(3));
+        in_step(&other.client);
+        in_step(&scene.client);
+        let merged: std::collections::BTreeMap<String, u8> =
+            block_on(scene.client.get(place)).expect("get").expect("items");
+        assert!(merged.len() == count && merged.values().all(|value| [2, 3].contains(value)));
+        assert!(here(&scene.client) == scene.at_server(), "not in step");
+        set(&scene.client, place, json!({}));
+        in_step(&scene.client);
+        assert!(scene.at_server() == here(&scene.client) && pending(&scene.client).is_empty());
+    }
+}
+
 #[test]
 fn settings_that_cannot_be_are_refused() {
     let scene = scene();

@@ -63,6 +63,23 @@ fn removals_go_there_and_to_others_and_survive() {
 }
 
 #[test]
+fn what_was_below_something_replaced_stays_removed() {
+    let scene = scene();
+    set(&scene.client, "a", json!({"b": 1, "c": {"d": 2}}));
+    in_step(&scene.client);
+    let other = scene.device();
+    in_step(&other.client);
+    for value in [json!("plain"), json!({"e": 3})] {
+        set(&scene.client, "a", value);
+        in_step(&scene.client);
+    }
+    set(&other.client, "a.f", json!(4));
+    in_step(&other.client);
+    assert_eq!(here(&other.client), json!({"a": {"e": 3, "f": 4}}));
+    assert_eq!(scene.at_server(), here(&other.client));
+}
+
+#[test]
 fn policies_hold_per_path() {
     let scene = scene();
     let policies = || {

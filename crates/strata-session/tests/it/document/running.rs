@@ -140,6 +140,18 @@ async fn a_shutdown_syncs_once_more() {
 }
 
 #[tokio::test]
+async fn a_shutdown_tells_a_logout_of_just_before() {
+    let scene = scene();
+    let running = scene.client.start(&Tokio);
+    while scene.wire.sent().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert!(scene.client.logout().await.expect("logout"));
+    assert_eq!(running.shutdown().await.expect("shutdown"), Synced::NoSession);
+    assert_eq!(scene.wire.logouts().len(), 1);
+}
+
+#[tokio::test]
 async fn a_shutdown_with_the_network_down_ends_and_keeps() {
     let scene = scene();
     scene.client.set("a", &1).await.expect("set");
