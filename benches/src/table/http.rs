@@ -63,13 +63,13 @@ fn by_hand() -> (Router, Vec<String>) {
         .route(
             "/read",
             get(async |State(floor): State<Arc<Floor>>, request: Asked| {
-                read_by_hand(&floor, request.headers())
+                read_by_hand(&floor, request.headers());
             }),
         )
         .route(
             "/write",
             post(async |State(floor): State<Arc<Floor>>, request: Asked| {
-                write_by_hand(&floor, request.headers())
+                write_by_hand(&floor, request.headers());
             }),
         )
         .with_state(floor);

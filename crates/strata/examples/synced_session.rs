@@ -28,7 +28,7 @@ fn shown(name: &str, unread: u32) -> Shown {
 
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let limit = Duration::from_secs(60);
+    let limit = Duration::from_mins(1);
     tokio::time::timeout(limit, one_store()).await??;
     tokio::time::timeout(limit, a_store_each()).await??;
     Ok(())

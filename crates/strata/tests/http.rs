@@ -362,7 +362,7 @@ async fn reports_are_counted_once_however_often_they_are_sent() {
     assert!(server.wire.has_lost_all());
     let period = Period::last(Duration::from_hours(24), &*server.clock).expect("a period");
     let insights = Insights::new(&server.db).expect("insights");
-    assert_eq!(insights.over(period.clone()).await.expect("an insight").visits, 2, "it had counted them");
+    assert_eq!(insights.over(period).await.expect("an insight").visits, 2, "it had counted them");
 
     let taken = delivery.deliver_now().await.expect("told");
     assert_eq!((taken.reports, taken.failure), (2, None));
